@@ -1,0 +1,38 @@
+const messages = {
+  BLOB_UNKNOWN: 'blob unknown to registry',
+  BLOB_UPLOAD_INVALID: 'the chunk does not continue the upload',
+  BLOB_UPLOAD_UNKNOWN: 'blob upload unknown to registry',
+  DIGEST_INVALID: 'provided digest did not match uploaded content',
+  MANIFEST_BLOB_UNKNOWN: 'the manifest names a manifest or blob that the image does not have',
+  MANIFEST_INVALID: 'manifest invalid',
+  MANIFEST_UNKNOWN: 'manifest unknown to registry',
+  NAME_INVALID: 'invalid image name',
+  NAME_UNKNOWN: 'repository name not known to registry',
+  SIZE_INVALID: 'provided length did not match content length',
+  UNAUTHORIZED: 'authentication required',
+  DENIED: 'requested access to the resource is denied',
+  UNSUPPORTED: 'the operation is unsupported',
+  TOOMANYREQUESTS: 'too many requests',
+  // Not in the specification's table, because its cases have none there; the first four are distribution's.
+  TAG_INVALID: 'the tag is not valid',
+  RANGE_INVALID: 'the requested range cannot be satisfied',
+  PAGINATION_NUMBER_INVALID: 'invalid number of results requested',
+  UNAVAILABLE: 'service unavailable',
+  MANIFEST_TOO_LARGE: 'the manifest is larger than this registry accepts',
+  STORAGE_FULL: 'no space left to store the content',
+  BAD_REQUEST: 'the request cannot be understood',
+} as const
+
+/** The codes of OCI distribution 1.1, "Error Codes", and a few of our own. */
+export type ErrorCode = keyof typeof messages
+
+/** Every failure that a client is told about; anything else becomes an opaque 500 and a full log line. */
+export class RegistryError extends Error {
+  readonly code: ErrorCode
+  readonly detail: unknown
+  constructor(code: ErrorCode, options: { message?: string; detail?: unknown; cause?: unknown } = {}) {
+    super(options.message ?? messages[code], { cause: options.cause })
+    this.code = code
+    this.detail = options.detail
+  }
+}

@@ -1,0 +1,44 @@
+import type { Readable } from 'node:stream'
+import type { ByteRange } from '../../wire/byte-range.ts'
+import type { Digest, DigestAlgorithm } from '../domain/digest.ts'
+import type { Parsed } from '../domain/parsed.ts'
+
+/** A random name (UUID) that says nothing of the image. */
+export type UploadId = Parsed<'UploadId'>
+
+/** Bytes by digest; knows no names. */
+export interface Blobs {
+  /** Undefined when there is no such blob. */
+  stat(digest: Digest): Promise<{ readonly size: number } | undefined>
+  /** The bytes, whole or in part. Throws BLOB_UNKNOWN. The caller consumes or destroys the stream. */
+  open(digest: Digest, range: ByteRange | undefined): Promise<Readable>
+  /** Absolute path of the file that holds the bytes; undefined when this store has no local files. */
+  path(digest: Digest): string | undefined
+  /** False when there was no such blob. Durable when it resolves. */
+  delete(digest: Digest): Promise<boolean>
+  list(): AsyncIterable<Digest>
+}
+
+/** Bytes on their way in. Uploads outlive a restart; nothing but {@link Uploads.commit} makes a blob. */
+export interface Uploads {
+  /** `algorithm` is a guess at what will be asked of `commit`, so that the bytes need be read only once. */
+  begin(algorithm: DigestAlgorithm): Promise<UploadId>
+  /** Bytes received so far; undefined when there is no such upload. */
+  size(id: UploadId): Promise<number | undefined>
+  /**
+   * Adds `bytes` at `offset` and resolves with the new size, or rejects: with BLOB_UPLOAD_INVALID, storing nothing, when
+   * `offset` is not the current size or another append runs; with STORAGE_FULL; with the stream's own error when it
+   * breaks off, and then what came in before stays and can be continued.
+   */
+  append(id: UploadId, offset: number, bytes: Readable): Promise<number>
+  /**
+   * Makes the bytes readable under `expected`, durably (fdatasync, rename, directory fsync) before it resolves. Rejects
+   * with DIGEST_INVALID and keeps the upload when they have another digest.
+   */
+  commit(id: UploadId, expected: Digest): Promise<{ readonly size: number }>
+  /** Gives the space back. False when there was no such upload. */
+  discard(id: UploadId): Promise<boolean>
+  list(): AsyncIterable<{ readonly id: UploadId; readonly modifiedAt: Date }>
+}
+
+export type BlobStore = Blobs & Uploads & AsyncDisposable

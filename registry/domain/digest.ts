@@ -7,6 +7,7 @@ export type DigestAlgorithm = 'sha256' | 'sha512'
 
 /** Registered algorithms and the length of their encoded part: OCI image 1.1, "Digests". */
 const encodedLength: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sha512: 128 }
+export const digestAlgorithms: readonly DigestAlgorithm[] = ['sha256', 'sha512']
 const form = /^(sha256|sha512):([0-9a-f]+)$/
 
 export function isDigest(text: string): text is Digest {

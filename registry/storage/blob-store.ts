@@ -16,7 +16,7 @@ export interface Blobs {
   path(digest: Digest): string | undefined
   /** False when there was no such blob. Durable when it resolves. */
   delete(digest: Digest): Promise<boolean>
-  list(): AsyncIterable<Digest>
+  listBlobs(): AsyncIterable<Digest>
 }
 
 /** Bytes on their way in. Uploads outlive a restart; nothing but {@link Uploads.commit} makes a blob. */
@@ -38,7 +38,7 @@ export interface Uploads {
   commit(id: UploadId, expected: Digest): Promise<{ readonly size: number }>
   /** Gives the space back. False when there was no such upload. */
   discard(id: UploadId): Promise<boolean>
-  list(): AsyncIterable<{ readonly id: UploadId; readonly modifiedAt: Date }>
+  listUploads(): AsyncIterable<{ readonly id: UploadId; readonly modifiedAt: Date }>
 }
 
 export type BlobStore = Blobs & Uploads & AsyncDisposable

@@ -1,0 +1,81 @@
+import type { FileHandle } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
+import type { RunningHash } from './running-hashes.ts'
+
+/** Sockets hand out 64 KiB at most; written one by one they cost three times the CPU. */
+const batchBytes = 1 << 20
+
+/** How an append ended: all of the stream, or as much of it as came before it broke. */
+export interface Appended {
+  readonly size: number
+  readonly broken: { readonly error: unknown } | undefined
+}
+
+/**
+ * Writes `bytes` to the end of the file, of which `hash` has seen every byte, and hashes them on the way. Rejects only
+ * when writing fails; the file and the hash may then have got some of the bytes and not others.
+ */
+export async function appendToFile(file: FileHandle, hash: RunningHash, bytes: Readable): Promise<Appended> {
+  const batch = new Batch(file, hash)
+  // Destroying a request destroys its socket, and with it the answer that says what went wrong.
+  const chunks = bytes.iterator({ destroyOnReturn: false })
+  for (;;) {
+    const next = await readNext(chunks)
+    if ('chunk' in next) {
+      await batch.add(next.chunk)
+      continue
+    }
+    await batch.write()
+    return { size: hash.size, broken: next.broken }
+  }
+}
+
+type Next = { readonly chunk: Uint8Array } | { readonly broken: Appended['broken'] }
+
+async function readNext(chunks: AsyncIterator<Uint8Array>): Promise<Next> {
+  try {
+    const next = await chunks.next()
+    return next.done ? { broken: undefined } : { chunk: next.value }
+  } catch (error) {
+    return { broken: { error } }
+  }
+}
+
+class Batch {
+  readonly #file: FileHandle
+  readonly #hash: RunningHash
+  #chunks: Uint8Array[] = []
+  #length = 0
+
+  constructor(file: FileHandle, hash: RunningHash) {
+    this.#file = file
+    this.#hash = hash
+  }
+
+  async add(chunk: Uint8Array): Promise<void> {
+    this.#chunks.push(chunk)
+    this.#length += chunk.length
+    if (this.#length >= batchBytes) await this.write()
+  }
+
+  async write(): Promise<void> {
+    const chunks = this.#chunks
+    this.#chunks = []
+    this.#length = 0
+    if (chunks.length === 0) return
+    const written = writeAll(this.#file, chunks, this.#hash.size)
+    for (const chunk of chunks) this.#hash.update(chunk) // while a thread writes
+    await written
+  }
+}
+
+/** A full disk may take a part before it says so: what it left is written again, and then it says so. */
+async function writeAll(file: FileHandle, chunks: readonly Uint8Array[], offset: number): Promise<void> {
+  const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+  let { bytesWritten } = await file.writev(chunks, offset)
+  if (bytesWritten === length) return
+  const whole = Buffer.concat(chunks)
+  while (bytesWritten < length) {
+    bytesWritten += (await file.write(whole, bytesWritten, length - bytesWritten, offset + bytesWritten)).bytesWritten
+  }
+}

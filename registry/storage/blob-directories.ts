@@ -1,0 +1,86 @@
+import { open, rename } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { algorithmOf, digestAlgorithms, encodedOf, type Digest } from '../domain/digest.ts'
+import type { UploadId } from './blob-store.ts'
+import { codeOf, makeDirectoryDurably, removeIfPresent } from './durable-files.ts'
+import { newUploadId } from './upload-id.ts'
+
+/** Where the files are: `<blobs>/sha256/ab/<hex>`, so that no directory grows too large, and `<uploads>/<id>`. */
+export class BlobDirectories {
+  readonly blobs: string
+  readonly uploads: string
+  readonly #shards = new Map<string, Promise<void>>()
+
+  constructor(blobs: string, uploads: string) {
+    this.blobs = resolve(blobs)
+    this.uploads = resolve(uploads)
+  }
+
+  blob(digest: Digest): string {
+    const encoded = encodedOf(digest)
+    return join(this.blobs, algorithmOf(digest), encoded.slice(0, 2), encoded)
+  }
+
+  upload(id: UploadId): string {
+    return join(this.uploads, id)
+  }
+
+  /** Makes the directory of this blob, durably, once. */
+  async makeRoomFor(digest: Digest): Promise<void> {
+    const shard = dirname(this.blob(digest))
+    const made = this.#shards.get(shard) ?? makeDirectoryDurably(shard)
+    this.#shards.set(shard, made)
+    try {
+      await made
+    } catch (error) {
+      this.#shards.delete(shard)
+      throw error
+    }
+  }
+
+  /** Makes the directories. Throws an Error that names the path and says what to do when that fails. */
+  async prepare(): Promise<void> {
+    for (const algorithm of digestAlgorithms)
+      await writable(this.blobs, makeDirectoryDurably(join(this.blobs, algorithm)))
+    await writable(this.uploads, makeDirectoryDurably(this.uploads))
+    await this.#tryMove()
+  }
+
+  async #tryMove(): Promise<void> {
+    const name = `.probe-${newUploadId()}`
+    const [from, to] = [join(this.uploads, name), join(this.blobs, name)]
+    try {
+      await writable(this.uploads, touch(from))
+      await writable(this.blobs, touch(to))
+      await this.#onOneFileSystem(rename(from, to))
+    } finally {
+      await removeIfPresent(from)
+      await removeIfPresent(to)
+    }
+  }
+
+  async #onOneFileSystem(moved: Promise<void>): Promise<void> {
+    try {
+      await moved
+    } catch (cause) {
+      if (codeOf(cause) !== 'EXDEV') throw cause
+      const message = `${this.uploads} and ${this.blobs} must be on one file system: a finished upload is moved, not copied`
+      throw new Error(message, { cause })
+    }
+  }
+}
+
+async function writable(directory: string, attempt: Promise<void>): Promise<void> {
+  try {
+    await attempt
+  } catch (cause) {
+    const reason = codeOf(cause) ?? String(cause)
+    const advice = 'let the user that runs caisson write there, or choose another directory'
+    throw new Error(`cannot write to the directory ${directory} (${reason}): ${advice}`, { cause })
+  }
+}
+
+async function touch(file: string): Promise<void> {
+  const handle = await open(file, 'wx')
+  await handle.close()
+}

@@ -1,0 +1,184 @@
+import { open, opendir, stat, type FileHandle } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Readable } from 'node:stream'
+import type { ByteRange } from '../../wire/byte-range.ts'
+import { algorithmOf, digestAlgorithms, isDigest, type Digest, type DigestAlgorithm } from '../domain/digest.ts'
+import { RegistryError } from '../domain/errors.ts'
+import { appendToFile, type Appended } from './append-to-file.ts'
+import { BlobDirectories } from './blob-directories.ts'
+import type { BlobStore, UploadId } from './blob-store.ts'
+import { isFull, isMissing, moveDurably, removeDurably, removeIfPresent, syncDirectory } from './durable-files.ts'
+import { RunningHash, RunningHashes } from './running-hashes.ts'
+import { isUploadId, newUploadId } from './upload-id.ts'
+
+/** Bytes that go out through this process go in pieces of this size. */
+const readBytes = 256 * 1024
+/** An upload that rests longer costs one reading of what came before. */
+const maxIdleMs = 60 * 60 * 1000
+
+/** The two directories must be on one file system; they are made when missing. */
+export async function openFilesystemBlobs(paths: {
+  readonly blobs: string
+  readonly uploads: string
+}): Promise<BlobStore> {
+  const directories = new BlobDirectories(paths.blobs, paths.uploads)
+  await directories.prepare()
+  return new FilesystemBlobs(directories)
+}
+
+class FilesystemBlobs implements BlobStore {
+  readonly #directories: BlobDirectories
+  readonly #hashes = new RunningHashes(maxIdleMs)
+  readonly #busy = new Set<UploadId>()
+
+  constructor(directories: BlobDirectories) {
+    this.#directories = directories
+  }
+
+  async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
+    return orAbsent(stat(this.path(digest)))
+  }
+
+  async open(digest: Digest, range: ByteRange | undefined): Promise<Readable> {
+    const file = await orAbsent(open(this.path(digest)))
+    if (!file) throw new RegistryError('BLOB_UNKNOWN', { detail: { digest } })
+    return file.createReadStream({ start: range?.first ?? 0, end: range?.last ?? Infinity, highWaterMark: readBytes })
+  }
+
+  path(digest: Digest): string {
+    return this.#directories.blob(digest)
+  }
+
+  async delete(digest: Digest): Promise<boolean> {
+    return removeDurably(this.path(digest))
+  }
+
+  async *listBlobs(): AsyncGenerator<Digest> {
+    for (const algorithm of digestAlgorithms) {
+      for await (const shard of await opendir(join(this.#directories.blobs, algorithm))) {
+        for await (const { name } of await opendir(join(shard.parentPath, shard.name))) {
+          const digest = `${algorithm}:${name}`
+          if (isDigest(digest)) yield digest
+        }
+      }
+    }
+  }
+
+  async begin(algorithm: DigestAlgorithm): Promise<UploadId> {
+    const id = newUploadId()
+    const file = await orFull(open(this.#directories.upload(id), 'wx'))
+    await file.close()
+    this.#hashes.keep(id, new RunningHash(algorithm))
+    return id
+  }
+
+  async size(id: UploadId): Promise<number | undefined> {
+    return (await orAbsent(stat(this.#directories.upload(id))))?.size
+  }
+
+  async append(id: UploadId, offset: number, bytes: Readable): Promise<number> {
+    using _alone = this.#reserve(id)
+    await using file = await this.#openUpload(id)
+    const { size } = await file.stat()
+    if (offset !== size) throw outOfOrder(`the chunk starts at ${offset}, the upload has ${size} bytes`)
+
+    const hash = (await this.#hashes.of(id, this.#directories.upload(id), size)).fork()
+    const { broken } = await appendOrTakeBack(file, hash, bytes)
+    this.#hashes.keep(id, hash)
+    if (broken) throw broken.error
+    return hash.size
+  }
+
+  async commit(id: UploadId, expected: Digest): Promise<{ readonly size: number }> {
+    using _alone = this.#reserve(id)
+    await using file = await this.#openUpload(id)
+    const { size } = await file.stat()
+    const hash = await this.#hashes.of(id, this.#directories.upload(id), size, algorithmOf(expected))
+    const actual = hash.digest()
+    if (actual !== expected) throw new RegistryError('DIGEST_INVALID', { detail: { expected, actual } })
+
+    await this.#sync(id, file)
+    await this.#place(id, expected, size)
+    this.#hashes.forget(id)
+    return { size }
+  }
+
+  async discard(id: UploadId): Promise<boolean> {
+    this.#hashes.forget(id)
+    return removeIfPresent(this.#directories.upload(id))
+  }
+
+  async *listUploads(): AsyncGenerator<{ readonly id: UploadId; readonly modifiedAt: Date }> {
+    for await (const { name } of await opendir(this.#directories.uploads)) {
+      if (!isUploadId(name)) continue
+      const found = await orAbsent(stat(this.#directories.upload(name)))
+      if (found) yield { id: name, modifiedAt: found.mtime }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  /** One writer per upload: two would interleave, and a commit would name bytes that still change. */
+  #reserve(id: UploadId): Disposable {
+    if (this.#busy.has(id)) throw outOfOrder('another request is writing to this upload')
+    this.#busy.add(id)
+    return { [Symbol.dispose]: () => this.#busy.delete(id) }
+  }
+
+  async #openUpload(id: UploadId): Promise<FileHandle> {
+    const file = await orAbsent(open(this.#directories.upload(id), 'r+'))
+    if (file) return file
+    throw new RegistryError('BLOB_UPLOAD_UNKNOWN', { detail: { upload: id } })
+  }
+
+  async #sync(id: UploadId, file: FileHandle): Promise<void> {
+    try {
+      await orFull(file.datasync())
+    } catch (error) {
+      // The kernel may have dropped the pages it could not write: a second fdatasync would succeed without them.
+      await this.discard(id)
+      throw error
+    }
+  }
+
+  async #place(id: UploadId, digest: Digest, size: number): Promise<void> {
+    const [from, to] = [this.#directories.upload(id), this.path(digest)]
+    await orFull(this.#directories.makeRoomFor(digest))
+    if ((await this.stat(digest))?.size !== size) return orFull(moveDurably(from, to))
+    await syncDirectory(dirname(to)) // whoever made the blob may not have come so far
+    await removeIfPresent(from)
+  }
+}
+
+/** What a failed write left is taken back; what came in before the stream broke is kept, to be continued. */
+async function appendOrTakeBack(file: FileHandle, hash: RunningHash, bytes: Readable): Promise<Appended> {
+  const { size } = hash
+  try {
+    return await orFull(appendToFile(file, hash, bytes))
+  } catch (error) {
+    await file.truncate(size)
+    throw error
+  }
+}
+
+function outOfOrder(message: string): RegistryError {
+  return new RegistryError('BLOB_UPLOAD_INVALID', { message })
+}
+
+async function orAbsent<found>(attempt: Promise<found>): Promise<found | undefined> {
+  try {
+    return await attempt
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}
+
+async function orFull<done>(attempt: Promise<done>): Promise<done> {
+  try {
+    return await attempt
+  } catch (cause) {
+    if (isFull(cause)) throw new RegistryError('STORAGE_FULL', { cause })
+    throw cause
+  }
+}

@@ -116,7 +116,7 @@ export const gatewaySection = z.strictObject({
       pair.transform((only) => [only]),
       z.array(pair).min(1),
     ])
-    .default('selfSigned')
+    .prefault('selfSigned')
     .describe('selfSigned, one { cert, key }, a list of them, or { directory }.'),
   workers: z.int().min(1).max(64).optional().describe('Worker processes. Default: one per processor.'),
   idleTimeoutSeconds: z
@@ -143,3 +143,10 @@ export const gatewaySection = z.strictObject({
 
 export type GatewayConfig = z.output<typeof gatewaySection>
 export type Listener = GatewayConfig['listeners'][number]
+
+/** A target in the words of the configuration file. */
+export function sourceOf(target: Target): TargetFields {
+  if (target.kind !== 'repository') return { repositoryFrom: target.kind }
+  const { v1, v2 } = target
+  return v1 === v2 && v2 !== undefined ? { repository: v2 } : { ...(v1 && { v1 }), ...(v2 && { v2 }) }
+}

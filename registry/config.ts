@@ -52,7 +52,7 @@ export const registrySection = z.strictObject({
   anonymousAccess: z.boolean().default(true).describe('Whether images may be pulled without login.'),
   forceAuthentication: z
     .union([z.boolean(), z.literal('all').transform(() => true), z.array(repositoryKey)])
-    .default(false)
+    .prefault(false)
     .describe('Ask for a login although anonymous access is on: true or all, or the repositories where.'),
   trustedProxies: z
     .array(z.string())

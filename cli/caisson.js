@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+// Plain JavaScript, so that a Node which is too old for the product answers with a sentence, not with a syntax error.
+import { existsSync } from 'fs'
+
+const oldest = 24
+if (Number(process.versions.node.split('.')[0]) < oldest) {
+  console.error(
+    `caisson needs Node ${oldest} or newer; this is ${process.version} (${process.execPath}).\n` +
+      'In a checkout, "npm ci" brings the right one (do not omit the dev dependencies), and "npm start" or\n' +
+      '"npm run caisson -- <command>" use it. Elsewhere install Node 24 or newer: https://nodejs.org',
+  )
+  process.exit(1)
+}
+
+// The sources when there are sources, what the build made of them in a published package.
+const source = new URL('./program.ts', import.meta.url)
+const { run } = await import(existsSync(source) ? source.href : new URL('./program.js', import.meta.url).href)
+await run(process.argv)

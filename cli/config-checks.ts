@@ -1,0 +1,125 @@
+import type { GatewayConfig, Target } from '../gateway/config.ts'
+import type { RegistryConfig } from '../registry/config.ts'
+import { suggestion } from './nearest.ts'
+
+/** Something wrong at a place of the configuration. */
+export interface ConfigProblem {
+  readonly path: readonly PropertyKey[]
+  readonly message: string
+}
+
+interface Sections {
+  readonly gateway: GatewayConfig
+  readonly registry: RegistryConfig
+}
+
+/** What a schema cannot say: things that must fit together. */
+export function checkConfig({ gateway, registry }: Sections): readonly ConfigProblem[] {
+  return [
+    ...portsTwice(gateway),
+    ...redirectsWithoutTls(gateway),
+    ...(servesItself({ gateway, registry })
+      ? [...unknownRepositories(gateway, registry), ...contextsApart({ gateway, registry })]
+      : []),
+    ...membersUnknown(registry),
+  ]
+}
+
+/** Whether the gateway's upstream is the registry of the same file, and not somebody else's. */
+export function servesItself({ gateway, registry }: Sections): boolean {
+  return registry.listen.includes(gateway.upstream.replace(/^http:\/\//, ''))
+}
+
+/** Host names are the same whatever their case; YAML itself refuses only keys that are the same to the letter. */
+export function hostsTwice(hosts: readonly string[]): readonly ConfigProblem[] {
+  return hosts.flatMap((host, index) => {
+    const first = hosts.find((other) => other.toLowerCase() === host.toLowerCase())
+    if (first === undefined || hosts.indexOf(first) === index) return []
+    return [
+      {
+        path: ['gateway', 'hosts', host],
+        message: `gateway.hosts: "${host}" and "${first}" are the same host; keep one of the two routes`,
+      },
+    ]
+  })
+}
+
+function portsTwice({ listeners }: GatewayConfig): readonly ConfigProblem[] {
+  return listeners.flatMap(({ port, address }, index) => {
+    const first = listeners.findIndex(
+      (other) =>
+        other.port === port && (other.address === address || other.address === undefined || address === undefined),
+    )
+    if (port === 0 || first === index) return []
+    return [
+      {
+        path: ['gateway', 'listeners', index, 'port'],
+        message: `port ${port} already belongs to gateway.listeners.${first}; give this listener another port or address`,
+      },
+    ]
+  })
+}
+
+function redirectsWithoutTls({ listeners }: GatewayConfig): readonly ConfigProblem[] {
+  if (listeners.some(({ tls }) => tls)) return []
+  return listeners.flatMap(({ redirect }, index) =>
+    redirect
+      ? [
+          {
+            path: ['gateway', 'listeners', index, 'redirect'],
+            message: 'redirect: https needs a listener that speaks TLS',
+          },
+        ]
+      : [],
+  )
+}
+
+function contextsApart({ gateway, registry }: Sections): readonly ConfigProblem[] {
+  if (gateway.context === registry.context) return []
+  return [
+    {
+      path: ['gateway', 'context'],
+      message: `gateway.context is "${gateway.context}" but registry.context is "${registry.context}"; they must be the same`,
+    },
+  ]
+}
+
+function unknownRepositories(
+  { listeners, hosts }: GatewayConfig,
+  { repositories }: RegistryConfig,
+): readonly ConfigProblem[] {
+  const known = Object.keys(repositories)
+  const check = (target: Target | undefined, path: readonly PropertyKey[]) =>
+    keysOf(target)
+      .filter((key) => !known.includes(key))
+      .map((key) => ({
+        path,
+        message: `${path.join('.')}: there is no repository "${key}" in registry.repositories${suggestion(key, known)}`,
+      }))
+  return [
+    ...listeners.flatMap(({ target }, index) => check(target, ['gateway', 'listeners', index])),
+    ...Object.entries(hosts).flatMap(([host, target]) => check(target, ['gateway', 'hosts', host])),
+  ]
+}
+
+function keysOf(target: Target | undefined): readonly string[] {
+  if (target?.kind !== 'repository') return []
+  return [...new Set([target.v1, target.v2])].filter((key) => key !== undefined)
+}
+
+function membersUnknown({ repositories }: RegistryConfig): readonly ConfigProblem[] {
+  const known = Object.keys(repositories)
+  return Object.entries(repositories).flatMap(([key, repository]) => {
+    if (repository.type !== 'virtual') return []
+    const path = ['registry', 'repositories', key]
+    const unknown = repository.members
+      .filter((member) => !known.includes(member))
+      .map((member) => ({
+        path: [...path, 'members'],
+        message: `${key}: there is no repository "${member}"${suggestion(member, known)}`,
+      }))
+    const { deployTo } = repository
+    if (deployTo === undefined || repository.members.includes(deployTo)) return unknown
+    return [...unknown, { path: [...path, 'deployTo'], message: `${key}: deployTo must be one of the members` }]
+  })
+}

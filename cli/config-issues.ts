@@ -1,0 +1,40 @@
+import type { z } from 'zod'
+import type { ConfigProblem } from './config-checks.ts'
+import { knownKeys } from './config-schema.ts'
+import { suggestion } from './nearest.ts'
+
+type Issue = z.core.$ZodIssue
+
+/** One sentence for each thing that the schema found wrong, with the nearest valid word for an unknown key. */
+export function explainIssue(issue: Issue, parent: readonly PropertyKey[] = []): readonly ConfigProblem[] {
+  const path = [...parent, ...issue.path]
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => ({
+        path: [...path, key],
+        message: `unknown key ${quoted([...path, key])}${suggestion(key, knownKeys(path))}`,
+      }))
+    case 'invalid_union': {
+      const branch = closest(issue.errors)
+      if (branch) return branch.flatMap((inner) => explainIssue(inner, path))
+      return [{ path, message: `${quoted(path)}: ${issue.message}` }]
+    }
+    case 'invalid_key':
+      return issue.issues.map(({ message }) => ({ path, message: `${quoted(path)}: ${message}` }))
+    case 'invalid_value':
+      return [{ path, message: `${quoted(path)}: expected ${issue.values.map(String).join(' or ')}` }]
+    default:
+      return [{ path, message: `${quoted(path)}: ${issue.message}` }]
+  }
+}
+
+/** Of the forms that a value could have, the one it came nearest to: whose complaint lies deepest, and is the shortest. */
+function closest(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
+  const depth = (issues: readonly Issue[]) =>
+    Math.max(0, ...issues.map(({ path, code }) => path.length + Number(code !== 'invalid_type')))
+  return [...branches].sort((a, b) => depth(b) - depth(a) || a.length - b.length)[0]
+}
+
+function quoted(path: readonly PropertyKey[]): string {
+  return path.map(String).join('.') || 'the configuration'
+}

@@ -1,0 +1,65 @@
+import { Command, CommanderError } from 'commander'
+import { certsCommand } from './certs-command.ts'
+import { checkCommand } from './check-command.ts'
+import { ConfigError } from './config.ts'
+import { explainCommand } from './explain-command.ts'
+import { processLog } from './log.ts'
+import { gatewayCommand, registryCommand, serveCommand } from './serve-command.ts'
+import { userCommand } from './user-command.ts'
+import { version } from './version.ts'
+import { runWorker } from './worker.ts'
+
+/** The command line. Exit status: 0 good, 1 failed, 2 wrong use. */
+export async function run(argv: readonly string[]): Promise<void> {
+  try {
+    await program().parseAsync(argv)
+  } catch (error) {
+    process.exitCode = exitCodeOf(error)
+  }
+}
+
+function program(): Command {
+  const root = new Command('caisson')
+    .description(
+      'A TLS gateway that gives every Docker repository its own hostname or port, and the registry behind it.',
+    )
+    .version(version)
+    .option('--config <file>', 'configuration file (default: ./caisson.yaml when it exists)')
+    .option('--data <directory>', 'directory of everything that is kept (default: ./data)')
+    .addCommand(serveCommand())
+    .addCommand(gatewayCommand())
+    .addCommand(registryCommand())
+    .addCommand(certsCommand())
+    .addCommand(checkCommand())
+    .addCommand(explainCommand())
+    .addCommand(userCommand())
+    .addCommand(new Command('worker').description('a process that serve starts').action(runWorker), { hidden: true })
+  return withStrictUse(root)
+}
+
+/** Every command, also a nested one, throws on wrong use and takes the global options behind its own name as well. */
+function withStrictUse(command: Command): Command {
+  command.exitOverride().showHelpAfterError('(--help shows how it is used)')
+  for (const inner of command.commands) {
+    withStrictUse(inner)
+    if (inner.commands.length === 0 && inner.name() !== 'worker') {
+      inner
+        .option('--config <file>', 'configuration file')
+        .option('--data <directory>', 'directory of everything that is kept')
+    }
+  }
+  return command
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  if (error instanceof ConfigError) console.error(error.message)
+  else if (process.env.CAISSON_DEBUG) console.error(error)
+  else console.error(`caisson: ${error instanceof Error ? error.message : String(error)}`)
+  return 1
+}
+
+process.on('unhandledRejection', (error) => {
+  processLog('supervisor').fatal({ err: error }, 'a failure that nothing handled')
+  process.exit(1)
+})

@@ -1,0 +1,109 @@
+import { fork } from 'node:child_process'
+import cluster from 'node:cluster'
+import { randomBytes } from 'node:crypto'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Logger } from 'pino'
+import { ensureSelfSigned } from '../certs/self-signed.ts'
+import type { CaissonConfig } from './config.ts'
+import { makeDirectories } from './data-directory.ts'
+import type { Order, Readiness } from './messages.ts'
+import { SupervisedProcess } from './supervised-process.ts'
+
+export interface ServeOptions {
+  readonly config: CaissonConfig
+  /** For the user `admin`, if this is the first start. */
+  readonly adminPassword?: string | undefined
+  /** `gateway`: without the registry, in front of somebody else's. */
+  readonly only?: 'gateway'
+  readonly log: Logger
+}
+
+export interface Serving {
+  /** Of the gateway's listeners, in their order. */
+  readonly ports: readonly number[]
+  readonly firstAdmin: Readiness['firstAdmin']
+  reopenLogs(): void
+  /** Lets transfers in flight finish, for as long as `gateway.drainSeconds`. */
+  stop(): Promise<void>
+  kill(): void
+}
+
+const launcher = fileURLToPath(new URL('./caisson.js', import.meta.url))
+const workerArguments = ['worker']
+const ticketKeyLifeMs = 12 * 60 * 60 * 1000
+const renewalCheckMs = 12 * 60 * 60 * 1000
+
+/**
+ * The composition root: one registry process, N gateway workers that share their ports and their TLS ticket keys, and
+ * the clock that renews certificates. Rejects, with everything ended again, when something cannot start.
+ */
+export async function serve({ config, adminPassword, only, log }: ServeOptions): Promise<Serving> {
+  await makeDirectories(config)
+  const certificates = await keepCertificates(config, log)
+  let ticketKeys = randomBytes(48).toString('base64')
+
+  const registry = new SupervisedProcess({
+    name: 'registry',
+    fork: () => fork(launcher, workerArguments),
+    order: (): Order => ({ start: 'registry', config, adminPassword }),
+    log,
+  })
+  cluster.setupPrimary({ exec: launcher, args: workerArguments })
+  cluster.schedulingPolicy = cluster.SCHED_NONE // the workers accept by themselves: no hop through this process
+  const workers = Array.from(
+    { length: config.gateway.workers ?? availableParallelism() },
+    (_, index) =>
+      new SupervisedProcess({
+        name: `gateway ${index + 1}`,
+        fork: () => cluster.fork().process,
+        order: (): Order => ({ start: 'gateway', config, ticketKeys }),
+        log,
+      }),
+  )
+  const processes = only === 'gateway' ? workers : [registry, ...workers]
+  const rotation = setInterval(() => {
+    ticketKeys = randomBytes(48).toString('base64')
+    for (const worker of workers) worker.send({ ticketKeys })
+  }, ticketKeyLifeMs)
+
+  const kill = () => {
+    clearInterval(rotation)
+    certificates.stop()
+    for (const supervised of processes) supervised.kill()
+  }
+  try {
+    const { firstAdmin } = only === 'gateway' ? {} : await registry.start()
+    const [first] = await Promise.all(workers.map((worker) => worker.start()))
+    return {
+      ports: first?.ports ?? [],
+      firstAdmin,
+      reopenLogs: () => workers.forEach((worker) => worker.send({ reopenLogs: true })),
+      stop: async () => {
+        clearInterval(rotation)
+        certificates.stop()
+        await Promise.all(workers.map((worker) => worker.stop()))
+        if (only !== 'gateway') await registry.stop()
+      },
+      kill,
+    }
+  } catch (error) {
+    kill()
+    throw error
+  }
+}
+
+/** Makes and renews the self-signed certificate; the workers notice a new one by themselves. */
+async function keepCertificates({ gateway, dataDirectory }: CaissonConfig, log: Logger): Promise<{ stop(): void }> {
+  if (gateway.certificates !== 'selfSigned') return { stop: () => {} }
+  const ensure = async () => {
+    const done = await ensureSelfSigned({ directory: join(dataDirectory, 'certs'), hosts: Object.keys(gateway.hosts) })
+    log.info({ certificates: done }, 'certificates are in place')
+  }
+  await ensure()
+  const timer = setInterval(() => {
+    ensure().catch((error: unknown) => log.error({ err: error }, 'the certificate could not be renewed'))
+  }, renewalCheckMs)
+  return { stop: () => clearInterval(timer) }
+}

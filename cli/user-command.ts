@@ -1,0 +1,64 @@
+import { Command } from 'commander'
+import { hashPassword } from '../registry/identity/passwords.ts'
+import type { Users } from '../registry/storage/metadata-store.ts'
+import { openSqliteMetadata } from '../registry/storage/sqlite-metadata.ts'
+import { askPassword } from './ask-password.ts'
+import { loadConfig } from './config.ts'
+import { makeDirectories } from './data-directory.ts'
+
+const name = /^[a-z0-9][a-z0-9._@-]{0,63}$/i
+
+/** Works on the database itself, beside a running registry or without one. */
+export function userCommand(): Command {
+  const user = new Command('user').description('local users: add, change the password of, list and remove them')
+  user
+    .command('add <name>')
+    .description('add a user; the password is asked for, or read from standard input')
+    .option('--admin', 'who may do everything', false)
+    .action(async (userName: string, options: { admin: boolean }, command: Command) => {
+      if (!name.test(userName))
+        throw new Error(`"${userName}" is not a user name: expected letters, digits, ".", "_", "-" and "@"`)
+      const passwordHash = await hashPassword(await askPassword())
+      const added = await withUsers(command, (users) =>
+        users.addUser({ name: userName, passwordHash, admin: options.admin }),
+      )
+      if (!added)
+        throw new Error(`there is a user ${userName} already; "caisson user password ${userName}" changes the password`)
+      console.log(`added ${userName}`)
+    })
+  user
+    .command('password <name>')
+    .description('change the password, which is asked for or read from standard input')
+    .action(async (userName: string, _options, command: Command) => {
+      const passwordHash = await hashPassword(await askPassword())
+      if (!(await withUsers(command, (users) => users.setPassword(userName, passwordHash))))
+        throw new Error(unknown(userName))
+      console.log(`changed the password of ${userName}`)
+    })
+  user
+    .command('list')
+    .description('name every user')
+    .action(async (_options, command: Command) => {
+      const users = await withUsers(command, (users) => users.listUsers())
+      for (const { name, admin } of users) console.log(admin ? `${name} (admin)` : name)
+    })
+  user
+    .command('remove <name>')
+    .description('remove a user; tokens they hold end within the hour')
+    .action(async (userName: string, _options, command: Command) => {
+      if (!(await withUsers(command, (users) => users.removeUser(userName)))) throw new Error(unknown(userName))
+      console.log(`removed ${userName}`)
+    })
+  return user
+}
+
+function unknown(userName: string): string {
+  return `there is no user ${userName}; "caisson user list" names them all`
+}
+
+async function withUsers<result>(command: Command, use: (users: Users) => Promise<result>): Promise<result> {
+  const config = await loadConfig(command.optsWithGlobals())
+  await makeDirectories(config)
+  await using metadata = await openSqliteMetadata(config.registry.database.slice('sqlite:'.length))
+  return await use(metadata)
+}

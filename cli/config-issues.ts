@@ -5,8 +5,16 @@ import { suggestion } from './nearest.ts'
 
 type Issue = z.core.$ZodIssue
 
-/** One sentence for each thing that the schema found wrong, with the nearest valid word for an unknown key. */
-export function explainIssue(issue: Issue, parent: readonly PropertyKey[] = []): readonly ConfigProblem[] {
+/** One sentence for each thing that the schema found wrong, less those that only follow from another one deeper inside. */
+export function explainIssues(issues: readonly Issue[]): readonly ConfigProblem[] {
+  const problems = issues.flatMap((issue) => explainIssue(issue))
+  const holds = (outer: ConfigProblem, inner: ConfigProblem) =>
+    inner.path.length > outer.path.length && outer.path.every((step, index) => inner.path[index] === step)
+  return problems.filter((problem) => !problems.some((other) => holds(problem, other)))
+}
+
+/** With the nearest valid word for an unknown key. */
+function explainIssue(issue: Issue, parent: readonly PropertyKey[] = []): readonly ConfigProblem[] {
   const path = [...parent, ...issue.path]
   switch (issue.code) {
     case 'unrecognized_keys':

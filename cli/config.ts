@@ -5,7 +5,7 @@ import { isMap, isNode, isScalar, LineCounter, parseDocument, type Document } fr
 import type { GatewayConfig } from '../gateway/config.ts'
 import type { RegistryConfig } from '../registry/config.ts'
 import { checkConfig, hostsTwice, type ConfigProblem } from './config-checks.ts'
-import { explainIssue } from './config-issues.ts'
+import { explainIssues } from './config-issues.ts'
 import { configSchema } from './config-schema.ts'
 
 /** The effective configuration: validated, with every default filled in and every path absolute. */
@@ -70,7 +70,7 @@ export function parseConfig(text: string, file: string): { gateway: GatewayConfi
   const parsed = configSchema.safeParse(content)
   const problems = [
     ...hostsTwice(keysAt(document, ['gateway', 'hosts'])),
-    ...(parsed.success ? checkConfig(parsed.data) : parsed.error.issues.flatMap((issue) => explainIssue(issue))),
+    ...(parsed.success ? checkConfig(parsed.data) : explainIssues(parsed.error.issues)),
   ]
   if (problems.length > 0) throw new ConfigError(problems.map(at).join('\n'))
   if (!parsed.success) throw new ConfigError(`${file}: ${parsed.error.message}`)

@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { parse } from 'yaml'
+import { effective } from '../../cli/check-command.ts'
+import { ConfigError, loadConfig, parseConfig } from '../../cli/config.ts'
+
+/** The one line that a wrong file is answered with. */
+function complaint(text: string): string {
+  try {
+    parseConfig(text, 'caisson.yaml')
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message
+    throw error
+  }
+  return assert.fail('the configuration was accepted')
+}
+
+const wrong: readonly { readonly name: string; readonly yaml: string; readonly says: RegExp }[] = [
+  {
+    name: 'broken YAML',
+    yaml: 'gateway:\n  hosts: {a: b\n',
+    says: /^caisson\.yaml:\d+:\d+: not readable as YAML: /,
+  },
+  {
+    name: 'an unknown key names the nearest known one and its line',
+    yaml: 'gateway:\n  context: /x\n  listners:\n    - { port: 1 }\n',
+    says: /^caisson\.yaml:3:3: unknown key gateway\.listners; did you mean "listeners"\?$/,
+  },
+  {
+    name: 'an unknown key inside a listener',
+    yaml: 'gateway:\n  listeners:\n    - { port: 1, repositry: docker-local }\n',
+    says: /^caisson\.yaml:3:\d+: unknown key gateway\.listeners\.0\.repositry; did you mean "repository"\?$/,
+  },
+  {
+    name: 'an unknown key inside a host',
+    yaml: 'gateway:\n  hosts:\n    a.example.com: { repositoryfrom: host }\n',
+    says: /^caisson\.yaml:3:\d+: unknown key gateway\.hosts\.a\.example\.com\.repositoryfrom; did you mean "repositoryFrom"\?$/,
+  },
+  {
+    name: 'the same host twice, to the letter',
+    yaml: 'gateway:\n  hosts:\n    a.example.com: docker-local\n    a.example.com: docker-v1\n',
+    says: /^caisson\.yaml:4:\d+: not readable as YAML: Map keys must be unique/,
+  },
+  {
+    name: 'the same host twice in another case',
+    yaml: 'gateway:\n  hosts:\n    a.example.com: docker-local\n    A.example.com: docker-v1\n',
+    says: /^caisson\.yaml:4:5: gateway\.hosts: "A\.example\.com" and "a\.example\.com" are the same host/,
+  },
+  {
+    name: 'the same port twice',
+    yaml: 'gateway:\n  listeners:\n    - { port: 5001 }\n    - { port: 5001 }\n',
+    says: /^caisson\.yaml:4:9: port 5001 already belongs to gateway\.listeners\.0/,
+  },
+  {
+    name: 'a host for a repository that is not there names the nearest one',
+    yaml: 'gateway:\n  hosts:\n    a.example.com: docker-locl\n',
+    says: /^caisson\.yaml:3:5: .*there is no repository "docker-locl" in registry\.repositories; did you mean "docker-local"\?$/,
+  },
+  {
+    name: 'a repository key in capitals',
+    yaml: 'registry:\n  repositories:\n    Docker-Local: { type: local }\n',
+    says: /^caisson\.yaml:3:5: registry\.repositories\.Docker-Local: .*lower-case/,
+  },
+  {
+    name: 'two ways to say the repository of one listener',
+    yaml: 'gateway:\n  listeners:\n    - { port: 1, repository: docker-local, repositoryFrom: host }\n',
+    says: /^caisson\.yaml:3:\d+: gateway\.listeners\.0: say either repository, or v1 and v2, or repositoryFrom$/,
+  },
+  {
+    name: 'a port that is no number',
+    yaml: 'gateway:\n  listeners:\n    - { port: many }\n',
+    says: /^caisson\.yaml:3:9: gateway\.listeners\.0\.port: .*expected number/,
+  },
+  {
+    name: 'a pattern with "*" in the wrong place',
+    yaml: 'gateway:\n  hosts:\n    "docker.*.example.com": { repositoryFrom: host }\n',
+    says: /^caisson\.yaml:3:5: .*"\*" must stand in the first label/,
+  },
+  {
+    name: 'a repository of an unknown type',
+    yaml: 'registry:\n  repositories:\n    a: { type: locl }\n',
+    says: /^caisson\.yaml:3:\d+: registry\.repositories\.a/,
+  },
+  {
+    name: 'a virtual repository that deploys to no member',
+    yaml: 'registry:\n  repositories:\n    a: { type: local }\n    b: { type: virtual, members: [a], deployTo: c }\ngateway: { listeners: [{ port: 1 }] }\n',
+    says: /^caisson\.yaml:4:\d+: b: deployTo must be one of the members$/,
+  },
+]
+
+for (const { name, yaml, says } of wrong) {
+  test(`refused: ${name}`, () => {
+    assert.match(complaint(yaml), says)
+  })
+}
+
+test('several things that are wrong are all told at once', () => {
+  const lines = complaint('gateway:\n  contxt: /x\nregistry:\n  lisen: x\n').split('\n')
+  assert.equal(lines.length, 2)
+})
+
+test('without a file every default is there and lies in the data directory', async (t) => {
+  const directory = await scratch(t)
+  const config = await loadConfig({ data: join(directory, 'kept') })
+  assert.equal(config.file, undefined)
+  assert.deepEqual(Object.keys(config.registry.repositories), ['docker-local', 'docker-v1', 'docker-hub', 'docker'])
+  assert.deepEqual(
+    config.gateway.listeners.map(({ port }) => port),
+    [8443, 5001],
+  )
+  assert.equal(config.gateway.upstream, `unix:${directory}/kept/registry.sock`)
+  assert.equal(config.registry.storage.filesystem, `${directory}/kept/blobs`)
+  assert.equal(config.registry.database, `sqlite:${directory}/kept/caisson.db`)
+})
+
+test('paths are relative to the file, but data/ is the data directory', async (t) => {
+  const directory = await scratch(t)
+  const file = join(directory, 'caisson.yaml')
+  await writeFile(
+    file,
+    'gateway: { certificates: [{ cert: tls/a.crt, key: tls/a.key }] }\nregistry: { storage: { filesystem: data/b } }\n',
+  )
+  const config = await loadConfig({ config: file, data: '/kept' })
+  assert.deepEqual(config.gateway.certificates, [
+    { cert: join(directory, 'tls/a.crt'), key: join(directory, 'tls/a.key') },
+  ])
+  assert.equal(config.registry.storage.filesystem, '/kept/b')
+})
+
+test('a configuration file that cannot be read says how to name another', async () => {
+  await assert.rejects(loadConfig({ config: '/nowhere/caisson.yaml' }), /\/nowhere\/caisson\.yaml.*--config/)
+})
+
+test('the effective configuration is itself a configuration with the same meaning', async () => {
+  const config = await loadConfig({ data: '/kept' })
+  const { stringify } = await import('yaml')
+  const printed = stringify(effective(config))
+  const again = parseConfig(printed, 'printed')
+  assert.deepEqual(parse(printed), parse(stringify(effective({ ...config, ...again }))))
+})
+
+async function scratch(t: TestContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'caisson-config-'))
+  t.after(() => rm(directory, { recursive: true }))
+  return directory
+}

@@ -65,5 +65,5 @@ async function untilSignal(): Promise<void> {
 }
 
 function adminPassword(): string | undefined {
-  return process.env.CAISSON_ADMIN_PASSWORD
+  return process.env.CAISSON_ADMIN_PASSWORD || undefined
 }

@@ -52,6 +52,7 @@ function report(message: Report): void {
 }
 
 async function start(order: Extract<Order, { start: string }>): Promise<Running> {
+  process.title = `caisson ${order.start}` // what ps and top show
   const log = processLog(order.start)
   switch (order.start) {
     case 'registry':

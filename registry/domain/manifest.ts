@@ -1,4 +1,7 @@
+import { readDescriptor, type Descriptor } from './descriptor.ts'
 import type { Digest } from './digest.ts'
+import { RegistryError } from './errors.ts'
+import { isObject, parseJson, type JsonObject } from './json.ts'
 
 /** Kept byte for byte as it was pushed (design invariant 3). */
 export interface Manifest {
@@ -17,4 +20,132 @@ export interface ManifestContents {
   readonly subject: Digest | undefined
   /** Of the manifest, falling back to the config's media type for an image manifest. */
   readonly artifactType: string | undefined
+}
+
+type Shape = 'image' | 'index' | 'schema 1'
+
+const shapes: ReadonlyMap<string, Shape> = new Map([
+  ['application/vnd.docker.distribution.manifest.v1+json', 'schema 1'],
+  ['application/vnd.docker.distribution.manifest.v1+prettyjws', 'schema 1'],
+  ['application/vnd.docker.distribution.manifest.v2+json', 'image'],
+  ['application/vnd.docker.distribution.manifest.list.v2+json', 'index'],
+  ['application/vnd.oci.image.manifest.v1+json', 'image'],
+  ['application/vnd.oci.image.index.v1+json', 'index'],
+])
+
+const nothing: ManifestContents = { blobs: [], entries: [], subject: undefined, artifactType: undefined }
+
+/**
+ * What the manifest names. Of a media type that is not known here, what it names if it is shaped like one that is, and
+ * else nothing: it is kept as it came. Throws MANIFEST_INVALID with a message that says what was expected.
+ */
+export function parseManifest(mediaType: string, bytes: Uint8Array): ManifestContents {
+  const shape = shapes.get(mediaType)
+  const json = parseJson(bytes)
+  if ('problem' in json || !isObject(json.value)) {
+    if (!shape) return nothing
+    throw invalid('problem' in json ? json.problem : 'expected a JSON object')
+  }
+
+  const body = json.value
+  refuseOtherMediaType(body, mediaType)
+  switch (shape ?? shapeOf(body)) {
+    case 'schema 1':
+      throw invalid('image manifest schema 1 is not supported: expected Docker schema 2 or an OCI manifest')
+    case 'image':
+      return parseImage(body)
+    case 'index':
+      return parseIndex(body)
+    case undefined:
+      return nothing
+  }
+}
+
+function shapeOf(body: JsonObject): Shape | undefined {
+  if (body.schemaVersion === 1 && 'fsLayers' in body) return 'schema 1'
+  if (body.schemaVersion !== 2) return undefined
+  const isImage = isDescriptor(body.config) && isListOfDescriptors(body.layers)
+  const isIndex = Array.isArray(body.manifests) && isListOfDescriptors(body.manifests)
+  if (isImage === isIndex || !isOptionalDescriptor(body.subject)) return undefined
+  return isImage ? 'image' : 'index'
+}
+
+/** A document that is an image to one client and an index to another hides one of the two (CVE-2021-41190). */
+function parseImage(body: JsonObject): ManifestContents {
+  refuseUnlessVersion2(body)
+  refuseField(body, 'manifests', 'an image manifest')
+  const config = descriptor(body.config, 'config')
+  const named = [config, ...descriptors(body.layers, 'layers')].filter(({ foreign }) => !foreign)
+  return {
+    blobs: digestsOf(named),
+    entries: [],
+    subject: subjectOf(body),
+    artifactType: artifactTypeOf(body) ?? config.mediaType,
+  }
+}
+
+function parseIndex(body: JsonObject): ManifestContents {
+  refuseUnlessVersion2(body)
+  refuseField(body, 'config', 'an index')
+  refuseField(body, 'layers', 'an index')
+  if (body.manifests === undefined) throw invalid('manifests: expected a list of descriptors')
+  const entries = digestsOf(descriptors(body.manifests, 'manifests'))
+  return { blobs: [], entries, subject: subjectOf(body), artifactType: artifactTypeOf(body) }
+}
+
+/** OCI image 1.1, "Image Manifest": mediaType MUST match the Content-Type when it is there. */
+function refuseOtherMediaType({ mediaType }: JsonObject, contentType: string): void {
+  if (mediaType === undefined || mediaType === contentType) return
+  throw invalid(`mediaType: expected ${contentType}, as the Content-Type says, or none`)
+}
+
+function refuseUnlessVersion2({ schemaVersion }: JsonObject): void {
+  if (schemaVersion !== 2) throw invalid('schemaVersion: expected 2')
+}
+
+function refuseField(body: JsonObject, field: string, what: string): void {
+  if (body[field] !== undefined) throw invalid(`${field}: ${what} has no such field`)
+}
+
+function subjectOf({ subject }: JsonObject): Digest | undefined {
+  return subject === undefined || subject === null ? undefined : descriptor(subject, 'subject').digest
+}
+
+function artifactTypeOf({ artifactType }: JsonObject): string | undefined {
+  if (artifactType === undefined || artifactType === '') return undefined
+  if (typeof artifactType === 'string') return artifactType
+  throw invalid('artifactType: expected a string')
+}
+
+/** Programs in Go write an empty list as null. */
+function descriptors(list: unknown, field: string): readonly Descriptor[] {
+  if (list === undefined || list === null) return []
+  if (!Array.isArray(list)) throw invalid(`${field}: expected a list of descriptors`)
+  return list.map((value: unknown, index) => descriptor(value, `${field}[${index}]`))
+}
+
+function descriptor(value: unknown, field: string): Descriptor {
+  const found = readDescriptor(value)
+  if ('problem' in found) throw invalid(`${field}${found.problem}`)
+  return found
+}
+
+function isDescriptor(value: unknown): boolean {
+  return !('problem' in readDescriptor(value))
+}
+
+function isOptionalDescriptor(value: unknown): boolean {
+  return value === undefined || value === null || isDescriptor(value)
+}
+
+function isListOfDescriptors(list: unknown): boolean {
+  return list === undefined || list === null || (Array.isArray(list) && list.every(isDescriptor))
+}
+
+function digestsOf(named: readonly Descriptor[]): readonly Digest[] {
+  return [...new Set(named.map(({ digest }) => digest))]
+}
+
+function invalid(message: string): RegistryError {
+  return new RegistryError('MANIFEST_INVALID', { message })
 }

@@ -1,0 +1,38 @@
+import type { RepositoryConfig } from '../config.ts'
+import { isRepositoryKey, type RepositoryKey } from '../domain/names.ts'
+import { LocalRepository, type Storage } from './local-repository.ts'
+import type { Repository } from './repository.ts'
+import { UnservedRepository } from './unserved-repository.ts'
+
+export interface Repositories {
+  /** Undefined when no repository has this key, or when it is no key at all. */
+  find(key: string): Repository | undefined
+  /** In the order of the configuration. */
+  list(): readonly Repository[]
+}
+
+export function openRepositories(
+  configured: Readonly<Record<string, RepositoryConfig>>,
+  storage: Storage,
+): Repositories {
+  const byKey = new Map<string, Repository>()
+  for (const [key, config] of Object.entries(configured)) {
+    if (!isRepositoryKey(key)) throw new Error(`"${key}" is not a repository key`)
+    byKey.set(key, openRepository(key, config, storage))
+  }
+  return { find: (key) => byKey.get(key), list: () => [...byKey.values()] }
+}
+
+/** The only place that asks what type a repository has. */
+function openRepository(key: RepositoryKey, config: RepositoryConfig, storage: Storage): Repository {
+  switch (config.type) {
+    case 'local':
+      return config.apiVersion === 'v2'
+        ? new LocalRepository(key, storage)
+        : new UnservedRepository(key, 'local', 'local apiVersion v1')
+    case 'remote':
+      return new UnservedRepository(key, 'remote', 'remote')
+    case 'virtual':
+      return new UnservedRepository(key, 'virtual', 'virtual')
+  }
+}

@@ -1,0 +1,13 @@
+import { Migrator } from 'kysely/migration'
+import type { MetadataDatabase } from './metadata-schema.ts'
+import * as imagesAndUsers from './migrations/0001-images-and-users.ts'
+
+/** By name, in this order, each once. */
+const migrations = { '0001-images-and-users': imagesAndUsers }
+
+/** Brings the tables up to date. */
+export async function migrate(db: MetadataDatabase): Promise<void> {
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
+  const { error } = await migrator.migrateToLatest()
+  if (error !== undefined) throw new Error('the database cannot be brought up to date', { cause: error })
+}

@@ -71,7 +71,12 @@ export class LocalRepository implements Repository, PushTarget {
 
   async begin(image: ImageName, algorithm: DigestAlgorithm): Promise<UploadId> {
     const id = await this.#blobs.begin(algorithm)
-    await this.#metadata.addUpload(this.#of(image), id)
+    try {
+      await this.#metadata.addUpload(this.#of(image), id)
+    } catch (error) {
+      await this.#blobs.discard(id)
+      throw error
+    }
     return id
   }
 

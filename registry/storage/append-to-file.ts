@@ -2,8 +2,10 @@ import type { FileHandle } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import type { RunningHash } from './running-hashes.ts'
 
-/** Sockets hand out 64 KiB at most; written one by one they cost three times the CPU. */
-const batchBytes = 1 << 20
+/** Sockets hand out 64 KiB at most; written one by one they cost twice the CPU. */
+const batchBytes = 1024 * 1024
+/** A client may send byte by byte, and a small chunk weighs much more than its bytes. Also what one writev takes (IOV_MAX). */
+const batchChunks = 1024
 
 /** How an append ended: all of the stream, or as much of it as came before it broke. */
 export interface Appended {
@@ -55,7 +57,7 @@ class Batch {
   async add(chunk: Uint8Array): Promise<void> {
     this.#chunks.push(chunk)
     this.#length += chunk.length
-    if (this.#length >= batchBytes) await this.write()
+    if (this.#length >= batchBytes || this.#chunks.length >= batchChunks) await this.write()
   }
 
   async write(): Promise<void> {

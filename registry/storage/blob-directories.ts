@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import { algorithmOf, digestAlgorithms, encodedOf, type Digest } from '../domain/digest.ts'
 import type { UploadId } from './blob-store.ts'
 import { codeOf, makeDirectoryDurably, removeIfPresent } from './durable-files.ts'
-import { newUploadId } from './upload-id.ts'
+import { newUploadId } from '../domain/upload-id.ts'
 
 /** Where the files are: `<blobs>/sha256/ab/<hex>`, so that no directory grows too large, and `<uploads>/<id>`. */
 export class BlobDirectories {

@@ -1,10 +1,9 @@
 import type { Readable } from 'node:stream'
 import type { ByteRange } from '../../wire/byte-range.ts'
 import type { Digest, DigestAlgorithm } from '../domain/digest.ts'
-import type { Parsed } from '../domain/parsed.ts'
+import type { UploadId } from '../domain/upload-id.ts'
 
-/** A random name (UUID) that says nothing of the image. */
-export type UploadId = Parsed<'UploadId'>
+export type { UploadId }
 
 /** Bytes by digest; knows no names. */
 export interface Blobs {

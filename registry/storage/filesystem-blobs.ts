@@ -4,12 +4,12 @@ import type { Readable } from 'node:stream'
 import type { ByteRange } from '../../wire/byte-range.ts'
 import { algorithmOf, digestAlgorithms, isDigest, type Digest, type DigestAlgorithm } from '../domain/digest.ts'
 import { RegistryError } from '../domain/errors.ts'
+import { isUploadId, newUploadId } from '../domain/upload-id.ts'
 import { appendToFile, type Appended } from './append-to-file.ts'
 import { BlobDirectories } from './blob-directories.ts'
 import type { BlobStore, UploadId } from './blob-store.ts'
 import { isFull, isMissing, moveDurably, removeDurably, removeIfPresent, syncDirectory } from './durable-files.ts'
 import { RunningHash, RunningHashes } from './running-hashes.ts'
-import { isUploadId, newUploadId } from './upload-id.ts'
 
 /** Bytes that go out through this process go in pieces of this size. */
 const readBytes = 256 * 1024

@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import type { UploadId } from './blob-store.ts'
+import type { Parsed } from './parsed.ts'
+
+/** A random name (UUID) that says nothing of the image. */
+export type UploadId = Parsed<'UploadId'>
 
 /** Strict, because the name becomes a file name. */
 const form = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/

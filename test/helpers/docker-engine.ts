@@ -1,0 +1,45 @@
+import { mkdtemp } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isExecutable } from './available.ts'
+import type { Machine } from './machine.ts'
+import type { Output } from './program.ts'
+
+/** Debian's client, and a newer one where the machine has it. */
+export const dockerClients: readonly string[] = ['/usr/bin/docker', '/usr/local/bin/docker'].filter(isExecutable)
+
+/** One person at a docker client: who is logged in is known to nobody else. */
+export interface DockerClient {
+  /** Runs `docker …`, which must succeed, and resolves with what it printed. */
+  run(...args: readonly string[]): Promise<string>
+  /** The same for what is expected to be refused. */
+  attempt(...args: readonly string[]): Promise<Output>
+  login(registry: string, user: string, password: string): Promise<Output>
+  /** The same person in front of a build by BuildKit, which talks to registries with code of its own. */
+  buildWithBuildKit(...args: readonly string[]): Promise<string>
+}
+
+/** A docker engine of its own inside the machine; it ends with it. */
+export interface DockerEngine {
+  /** Somebody who is not logged in anywhere. */
+  client(program?: string): Promise<DockerClient>
+}
+
+export async function startDockerEngine(machine: Machine): Promise<DockerEngine> {
+  const engine = machine.start('dockerd', ['--iptables=false', '--ip6tables=false', '--bridge=none'])
+  await engine.says(/API listen on/)
+  return { client: async (program = dockerClients[0] ?? 'docker') => clientIn(machine, program) }
+}
+
+async function clientIn(machine: Machine, program: string): Promise<DockerClient> {
+  const DOCKER_CONFIG = await mkdtemp(join(machine.directory, 'home', 'docker-'))
+  // The classic builder needs neither network nor runtime for images made `FROM scratch`.
+  const env = { DOCKER_CONFIG, DOCKER_BUILDKIT: '0' }
+  return {
+    run: async (...args) => machine.run(program, args, { env }),
+    attempt: async (...args) => machine.attempt(program, args, { env }),
+    login: async (registry, user, password) =>
+      machine.attempt(program, ['login', '--username', user, '--password-stdin', registry], { env, input: password }),
+    buildWithBuildKit: async (...args) =>
+      machine.run(program, ['build', ...args], { env: { DOCKER_CONFIG, DOCKER_BUILDKIT: '1' } }),
+  }
+}

@@ -35,7 +35,7 @@ export class CertificateSet {
 
 function contextOf({ files, cert, key }: CertificatePair): SecureContext {
   try {
-    return createSecureContext({ cert, key, minVersion: 'TLSv1.2' })
+    return createSecureContext({ cert, key })
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
     throw new CertificateError(`${files.cert} cannot be served (${why}): have it issued anew`, { cause })

@@ -8,7 +8,7 @@ import { registryAddresses } from '../certs/registry-addresses.ts'
 import { reissueSelfSigned, serverFiles } from '../certs/self-signed.ts'
 import { trustInstructions } from '../certs/trust-instructions.ts'
 import { checkedHostPort, dockerDirectory, writeDockerTrust } from '../certs/trust.ts'
-import { readIfThere } from '../certs/pem-file.ts'
+import { parseCertificates, readIfThere } from '../certs/pem-file.ts'
 import { loadConfig, type CaissonConfig } from './config.ts'
 
 export function certsCommand(): Command {
@@ -105,15 +105,15 @@ interface TrustOptions {
 }
 
 async function trust(named: readonly string[], options: TrustOptions, config: CaissonConfig): Promise<void> {
-  const { authorityFile, authorityPem } = await authorityOf(config)
+  const { file, pem, fingerprint } = await authorityOf(config)
   const wanted = [...named, ...(Array.isArray(options.docker) ? options.docker : [])].map(checkedHostPort)
   const [first, ...others] = wanted.length > 0 ? wanted : registryAddresses(config.gateway)
   if (first === undefined) throw new Error('no listener has TLS, so there is no certificate to trust')
   if (!options.docker) {
-    console.log(trustInstructions({ hostPorts: [first, ...others], authorityFile }))
+    console.log(trustInstructions({ hostPorts: [first, ...others], authorityFile: file, fingerprint }))
   } else {
     for (const hostPort of [first, ...others]) {
-      console.log(`wrote ${await writeDockerTrust({ certsDirectory: options.directory, hostPort, authorityPem })}`)
+      console.log(`wrote ${await writeDockerTrust({ certsDirectory: options.directory, hostPort, authorityPem: pem })}`)
     }
   }
   if (wanted.length === 0) explainPatterns(config)
@@ -126,14 +126,14 @@ function explainPatterns({ gateway }: CaissonConfig): void {
   console.error(`${patterns.join(' and ')}: name the hosts meant by hand, since certs.d knows no patterns`)
 }
 
-async function authorityOf(config: CaissonConfig): Promise<{ authorityFile: string; authorityPem: string }> {
+async function authorityOf(config: CaissonConfig): Promise<{ file: string; pem: string; fingerprint: string }> {
   if (config.gateway.certificates !== 'selfSigned') {
     throw new Error('gateway.certificates names certificates of your own: have clients trust whoever issued them')
   }
-  const authorityFile = authorityFiles(directoryOf(config)).cert
-  const authorityPem = await readIfThere(authorityFile)
-  if (authorityPem !== undefined) return { authorityFile, authorityPem }
-  throw new Error(`${authorityFile} does not exist yet: start caisson once, or run "caisson certs issue"`)
+  const file = authorityFiles(directoryOf(config)).cert
+  const pem = await readIfThere(file)
+  if (pem !== undefined) return { file, pem, fingerprint: parseCertificates(file, pem)[0].fingerprint256 }
+  throw new Error(`${file} does not exist yet: start caisson once, or run "caisson certs issue"`)
 }
 
 function directoryOf({ dataDirectory }: CaissonConfig): string {

@@ -9,6 +9,7 @@ import {
   dockerTrust,
   errorsWithoutTrust,
   insecureRegistries,
+  fetching,
   podmanTrust,
   systemTrust,
 } from '../../certs/trust-instructions.ts'
@@ -18,6 +19,7 @@ import { temporaryDirectory } from './pairs.ts'
 const subject = {
   hostPorts: ['artprod.company.com:8443', 'hub.company.com'],
   authorityFile: '/data/certs/ca.crt',
+  fingerprint: 'AB:CD',
 } as const
 
 test('docker trust is written where docker looks, over what was there', async () => {
@@ -52,17 +54,21 @@ test('the texts name the places and commands of every kind of client', () => {
     dockerTrust(subject),
     /\/etc\/docker\/certs\.d\/artprod\.company\.com:8443\/ca\.crt\n.*\/hub\.company\.com\/ca\.crt\n/,
   )
-  assert.match(
-    podmanTrust(subject),
-    /\/data\/certs\/ca\.crt \/etc\/containers\/certs\.d\/artprod\.company\.com:8443\/ca\.crt/,
-  )
+  assert.match(podmanTrust(subject), /ca\.crt \/etc\/containers\/certs\.d\/artprod\.company\.com:8443\/ca\.crt/)
   for (const command of [
     'update-ca-certificates',
     'update-ca-trust',
     'security add-trusted-cert',
     'certutil -addstore',
   ])
-    assert.ok(systemTrust(subject).includes(command))
+    assert.ok(systemTrust().includes(command))
+})
+
+test('the authority is fetched from the gateway and compared with its fingerprint', () => {
+  assert.match(
+    fetching(subject),
+    /https:\/\/artprod\.company\.com:8443\/ca\.crt\n[^]*-fingerprint -sha256\n[^]*AB:CD\n/,
+  )
 })
 
 test('hosts.toml names the server, what it may do and the authority', () => {

@@ -36,7 +36,8 @@ class FilesystemBlobs implements BlobStore {
   }
 
   async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
-    return orAbsent(stat(this.path(digest)))
+    const found = await orAbsent(stat(this.path(digest)))
+    return found && { size: found.size }
   }
 
   async open(digest: Digest, range: ByteRange | undefined): Promise<Readable> {
@@ -56,6 +57,7 @@ class FilesystemBlobs implements BlobStore {
   async *listBlobs(): AsyncGenerator<Digest> {
     for (const algorithm of digestAlgorithms) {
       for await (const shard of await opendir(join(this.#directories.blobs, algorithm))) {
+        if (!shard.isDirectory()) continue
         for await (const { name } of await opendir(join(shard.parentPath, shard.name))) {
           const digest = `${algorithm}:${name}`
           if (isDigest(digest)) yield digest

@@ -1,10 +1,17 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 
+const keyForm = /^[a-z0-9]+(?:[._-]+[a-z0-9]+)*$/
+
+/** Whether a part of a host name or path can be the key of a repository. */
+export function isRepositoryKey(text: string): boolean {
+  return text.length <= 64 && keyForm.test(text)
+}
+
 /** Where a request goes: one repository, one per API version, or the repository that host name or path names. */
 const repositoryKey = z
   .string()
-  .regex(/^[a-z0-9]+(?:[._-]+[a-z0-9]+)*$/, 'a repository key has lower-case letters, digits and single separators')
+  .refine(isRepositoryKey, 'a repository key has lower-case letters, digits and single separators, at most 64')
 
 const targetFields = {
   repository: repositoryKey.optional().describe('Key of the repository that this host or port stands for.'),

@@ -1,0 +1,39 @@
+import pino, { type Logger } from 'pino'
+import { combinedLine, jsonLine } from './access-log-lines.ts'
+import type { Answer } from './answer.ts'
+import type { GatewayConfig } from './config.ts'
+
+/** One line per request, written when its answer is given or broken off. */
+export interface AccessLog {
+  write(answer: Answer): void
+  /** After the file was moved away. */
+  reopen(): void
+  close(): void
+}
+
+const bufferedBytes = 4096
+const flushMs = 1000
+
+export function openAccessLog({ file, format }: GatewayConfig['accessLog'], log: Logger): AccessLog {
+  if (file === 'off') return { write() {}, reopen() {}, close() {} }
+  const destination = pino.destination({
+    dest: file === 'stdout' ? 1 : file,
+    sync: false,
+    mkdir: true,
+    minLength: bufferedBytes,
+    periodicFlush: flushMs,
+  })
+  // A full disk costs log lines, not the gateway.
+  destination.on('error', (error) => log.error({ err: error, file }, 'the access log cannot be written'))
+  const line = format === 'json' ? jsonLine : combinedLine
+  return {
+    write: (answer) => destination.write(line(answer)),
+    reopen: () => {
+      if (file !== 'stdout') destination.reopen()
+    },
+    close() {
+      destination.flushSync()
+      destination.end()
+    },
+  }
+}

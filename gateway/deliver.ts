@@ -1,0 +1,56 @@
+import type { IncomingMessage } from 'node:http'
+import { pipeline } from 'node:stream'
+import { pipeline as piped } from 'node:stream/promises'
+import type { Logger } from 'pino'
+import { sendfileAnswer } from '../wire/sendfile.ts'
+import { answerHeaders } from './answer-headers.ts'
+import { awaitsBody, type Answer } from './answer.ts'
+import { discardBody } from './lingering-close.ts'
+import type { UrlMapping } from './public-urls.ts'
+import { refuse } from './refusal.ts'
+import { headersOfTheFile, type Sendfile } from './sendfile.ts'
+
+export interface Delivery {
+  readonly sendfile: Sendfile | undefined
+  readonly mapping: UrlMapping
+  readonly log: Logger
+}
+
+/** Brings the upstream's answer to the client: complete, or visibly broken off. Throws before anything was sent. */
+export function deliver(incoming: IncomingMessage, answer: Answer, { sendfile, mapping, log }: Delivery): void {
+  const status = incoming.statusCode ?? 502
+  const place = incoming.headers[sendfileAnswer]
+  if (sendfile && typeof place === 'string' && status === 200 && answer.req.method === 'GET') {
+    const headers = answerHeaders(incoming, mapping, headersOfTheFile)
+    incoming.resume()
+    sendfile(answer, place, headers).catch((error: unknown) => {
+      log.error({ err: error, file: place }, 'a file could not be sent')
+      refuse(answer, { status: 502, code: 'UNAVAILABLE', message: 'the content cannot be read' })
+    })
+    return
+  }
+  const headers = answerHeaders(incoming, mapping)
+  if (awaitsBody(answer)) {
+    deliverEarly(incoming, answer, headers).catch((error: unknown) => {
+      log.warn({ err: error, path: answer.req.url }, 'an answer during an upload broke off')
+      answer.destroy()
+    })
+    return
+  }
+  answer.writeHead(status, incoming.statusMessage ?? '', headers)
+  // An upstream that breaks off ends in answer.destroy(): the client must not take what came for the whole.
+  pipeline(incoming, answer, (error) => {
+    if (error?.code === 'ECONNRESET') log.warn({ path: answer.req.url }, 'the upstream broke off within its answer')
+  })
+}
+
+/** The upstream wants no more of the body: its connection is given up, the client's is read on for a while. */
+async function deliverEarly(incoming: IncomingMessage, answer: Answer, headers: string[]): Promise<void> {
+  answer.req.unpipe()
+  const discarded = discardBody(answer.req)
+  answer.writeHead(incoming.statusCode ?? 502, incoming.statusMessage ?? '', [...headers, 'Connection', 'close'])
+  await piped(incoming, answer, { end: false })
+  answer.upstream?.request.destroy()
+  await discarded
+  answer.end()
+}

@@ -1,0 +1,50 @@
+import { errorBody } from '../wire/error-body.ts'
+import type { Answer } from './answer.ts'
+import { endAnswer } from './lingering-close.ts'
+
+export interface Refusal {
+  readonly status: number
+  readonly code: string
+  readonly message: string
+  /** Name, value, name, value, … */
+  readonly headers?: readonly string[]
+}
+
+/** An answer of the gateway's own, in the form of the registry's errors. */
+export function refuse(answer: Answer, refusal: Refusal): void {
+  if (answer.headersSent) {
+    answer.destroy()
+    return
+  }
+  const body = refusalBody(refusal)
+  sendWhole(answer, refusal.status, [...errorHeaders, ...(refusal.headers ?? [])], body)
+}
+
+/** A whole answer of the gateway's own. */
+export function sendWhole(answer: Answer, status: number, headers: readonly string[], body: string): void {
+  const bytes = Buffer.from(body)
+  const all = [...headers, 'Content-Length', String(bytes.length)]
+  if (answer.arrival) all.push('X-Request-Id', answer.arrival.id)
+  endAnswer(answer, status, all, bytes)
+}
+
+/** For a request that the parser gave up on: there is no answer to it, only its connection. */
+export function rawRefusal(refusal: Refusal): string {
+  const body = refusalBody(refusal)
+  const lines = [...errorHeaders, 'Content-Length', String(Buffer.byteLength(body)), 'Connection', 'close']
+  const head = lines.reduce((text, part, index) => text + part + (index % 2 === 0 ? ': ' : '\r\n'), '')
+  return `HTTP/1.1 ${refusal.status} ${refusal.code}\r\n${head}\r\n${body}`
+}
+
+const errorHeaders = [
+  'Content-Type',
+  'application/json',
+  'Docker-Distribution-API-Version',
+  'registry/2.0',
+  'X-Content-Type-Options',
+  'nosniff',
+]
+
+function refusalBody({ code, message }: Refusal): string {
+  return `${JSON.stringify(errorBody(code, message))}\n`
+}

@@ -1,0 +1,82 @@
+import https from 'node:https'
+import type { Logger } from 'pino'
+import { openAccessLog } from './access-log.ts'
+import type { GatewayConfig, Listener } from './config.ts'
+import { drain } from './drain.ts'
+import { createForward } from './forward.ts'
+import type { Gate } from './gate.ts'
+import { listen } from './listen.ts'
+import { createServer, type SecureServer } from './server.ts'
+import { compileRoutes } from './routes.ts'
+import { createSendfile } from './sendfile.ts'
+import type { ServerCertificates } from './server-certificates.ts'
+import { compileTrustedProxies } from './trusted-proxies.ts'
+import { openUpstream } from './upstream.ts'
+
+export interface GatewayParts {
+  /** With absolute paths: `unix:/…` and the access log's file. */
+  readonly config: GatewayConfig
+  readonly certificates: ServerCertificates
+  /** Only files below this directory are ever sent; undefined: none are. */
+  readonly sendfileRoot: string | undefined
+  /** 48 bytes, the same in all workers. */
+  readonly ticketKeys: Buffer
+  readonly log: Logger
+}
+
+export interface Gateway {
+  readonly listening: readonly { readonly port: number; readonly listener: Listener }[]
+  setTicketKeys(keys: Buffer): void
+  reopenLogs(): void
+  /** Accepts no more, lets transfers in flight finish for `drainSeconds`, then breaks them off. */
+  stop(): Promise<void>
+}
+
+/** Rejects, with everything closed again, when a port cannot be had. */
+export async function startGateway(parts: GatewayParts): Promise<Gateway> {
+  const { config, certificates, log } = parts
+  const upstream = openUpstream(config.upstream)
+  const idleMs = config.idleTimeoutSeconds * 1000
+  const sendfile = parts.sendfileRoot === undefined ? undefined : await createSendfile(parts.sendfileRoot)
+  const accessLog = openAccessLog(config.accessLog, log)
+  const gate: Gate = {
+    routes: compileRoutes(config),
+    forward: createForward({ upstream, idleMs, sendfile, log }),
+    isTrusted: compileTrustedProxies(config.trustedProxies),
+    accessLog,
+    authority: () => certificates.authority(),
+    securePort: () => listening.find(({ listener }) => listener.tls)?.port,
+  }
+  const servers = config.listeners.map((listener) => ({
+    listener,
+    server: createServer({ listener, gate, certificates, ticketKeys: parts.ticketKeys, idleMs, log }),
+  }))
+  const close = () => {
+    upstream.agent.destroy()
+    accessLog.close()
+  }
+  const listening: { readonly port: number; readonly listener: Listener }[] = []
+  try {
+    for (const [index, { listener, server }] of servers.entries()) {
+      listening.push({ port: await listen(server, listener, index), listener })
+    }
+  } catch (error) {
+    servers.forEach(({ server }) => server.close())
+    close()
+    throw error
+  }
+  certificates.onChange(() => secure(servers).forEach((server) => server.setSecureContext(certificates.fallback())))
+  return {
+    listening,
+    setTicketKeys: (keys) => secure(servers).forEach((server) => server.setTicketKeys(keys)),
+    reopenLogs: () => accessLog.reopen(),
+    async stop() {
+      await Promise.all(servers.map(({ server }) => drain(server, config.drainSeconds)))
+      close()
+    },
+  }
+}
+
+function secure(servers: readonly { readonly server: object }[]): readonly SecureServer[] {
+  return servers.map(({ server }) => server).filter((server): server is SecureServer => server instanceof https.Server)
+}

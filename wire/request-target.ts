@@ -1,6 +1,6 @@
 /** What the client asked for, in the one spelling that every rule of ours is applied to. */
 export interface RequestTarget {
-  /** Absolute, percent-encoded only where a raw octet would not be a valid path character. */
+  /** Absolute, percent-encoded where a raw octet would not be a valid path character, and only there. */
   readonly path: string
   /** Empty, or `?` and the query as it came. */
   readonly query: string
@@ -11,6 +11,8 @@ export class BadRequestTarget extends Error {}
 
 const plainPath = /^(?:\/(?!\.{0,2}(?:\/|$))[A-Za-z0-9\-._~!$&'()*+,;=:@]+)*\/?$/
 const escapes = /%(?:([0-9A-Fa-f]{2})|)/g
+const mustBeEncoded = /[^A-Za-z0-9\-._~!$&'()*+,;=:@%/]/
+const visible = /^[\x21-\x7e]*$/
 const unreserved = /[A-Za-z0-9\-._~!$&'()*+,;=:@]/
 
 /**
@@ -26,6 +28,7 @@ export function parseRequestTarget(raw: string): RequestTarget {
   const query = mark === -1 ? '' : raw.slice(mark)
   if (!rawPath.startsWith('/')) throw new BadRequestTarget(`the request target must be a path that starts with "/"`)
   if (query.includes('#')) throw new BadRequestTarget('the request target has a fragment')
+  if (!visible.test(query)) throw new BadRequestTarget('the query has a character that must be percent-encoded')
   if (plainPath.test(rawPath)) return { path: rawPath, query }
 
   const path = rawPath.replace(escapes, (escape: string, hex: string | undefined) => {
@@ -37,7 +40,7 @@ export function parseRequestTarget(raw: string): RequestTarget {
     if (character === '/' || character === '\\') throw new BadRequestTarget(`the path has an encoded slash ${escape}`)
     return unreserved.test(character) ? character : escape.toUpperCase()
   })
-  if (/[\\#\s]/.test(path)) throw new BadRequestTarget('the path has a character that must be percent-encoded')
+  if (mustBeEncoded.test(path)) throw new BadRequestTarget('the path has a character that must be percent-encoded')
   const segments = path.slice(1).split('/')
   segments.forEach((segment, index) => {
     const last = index === segments.length - 1

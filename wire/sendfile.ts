@@ -7,3 +7,8 @@ export const sendfileOffer = 'x-sendfile-type'
 export const sendfileAnswer = 'x-sendfile'
 /** The value of the offer that asks for `X-Sendfile`. */
 export const sendfileByPath = 'X-Sendfile'
+
+/** The same for those who keep nginx: the value of the offer, the header `<directory>/=<uri prefix>/`, and the answer. */
+export const sendfileByAccel = 'X-Accel-Redirect'
+export const accelMapping = 'x-accel-mapping'
+export const accelAnswer = 'x-accel-redirect'

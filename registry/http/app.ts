@@ -1,0 +1,48 @@
+import Koa from 'koa'
+import { BadRequestTarget, parseRequestTarget, type RequestTarget } from '../../wire/request-target.ts'
+import { openApi } from '../api/router.ts'
+import { RegistryError } from '../domain/errors.ts'
+import type { Context, RequestState } from './context.ts'
+import { answerError, brokeOff } from './errors.ts'
+import type { Peers } from './peers.ts'
+import type { Services } from './services.ts'
+import { locateV2 } from './v2/address.ts'
+import { answerV2 } from './v2/dispatch.ts'
+
+/** Everything that the registry answers, as one request handler. */
+export function openApp(services: Services, peers: Peers): Koa<RequestState> {
+  const app = new Koa<RequestState>()
+  app.use(async (ctx, next) => {
+    ctx.state.trust = peers.trustOf(ctx.req.socket)
+    try {
+      ctx.state.target = targetOf(ctx)
+      const v2 = locateV2(ctx.state.target.path, services.config.context)
+      if (v2) await answerV2(ctx, services, v2)
+      else {
+        ctx.path = ctx.state.target.path // what koa-router looks at
+        await next()
+      }
+    } catch (error) {
+      answerError(ctx, error, services.log)
+    }
+  })
+  app.use(openApi(services).routes())
+  app.use((ctx) => {
+    throw new RegistryError('NAME_UNKNOWN', { message: `there is nothing at ${ctx.state.target.path}` })
+  })
+  // Only what fails after the answer has begun: the connection is broken off then, and the log alone can say why.
+  app.on('error', (error: Error) => {
+    if (!brokeOff(error)) services.log.error({ err: error }, 'answer failed half-way')
+  })
+  return app
+}
+
+/** Before any routing, so that no rule of ours is applied to another spelling of the path than the gateway's were. */
+function targetOf(ctx: Context): RequestTarget {
+  try {
+    return parseRequestTarget(ctx.req.url ?? '')
+  } catch (cause) {
+    if (!(cause instanceof BadRequestTarget)) throw cause
+    throw new RegistryError('BAD_REQUEST', { message: cause.message, cause })
+  }
+}

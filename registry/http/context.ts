@@ -1,0 +1,11 @@
+import type { ParameterizedContext } from 'koa'
+import type { RequestTarget } from '../../wire/request-target.ts'
+import type { Trust } from './peers.ts'
+
+/** Set before anything else sees a request. */
+export interface RequestState {
+  target: RequestTarget
+  trust: Trust
+}
+
+export type Context = ParameterizedContext<RequestState>

@@ -1,0 +1,97 @@
+import { once } from 'node:events'
+import { rm } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { connect } from 'node:net'
+import type { ListenAddress } from './listen-address.ts'
+import { expectContinue } from './request-body.ts'
+
+export interface Listener {
+  /** With the port that was taken, where 0 was asked for. */
+  readonly address: ListenAddress
+  /** Takes no new connections, lets the requests that run finish, and closes. */
+  stop(): Promise<void>
+}
+
+/** A push may take hours: only what stands still, and what does not even begin, is ended. */
+const serverOptions = {
+  requestTimeout: 0,
+  headersTimeout: 30_000,
+  connectionsCheckingInterval: 5_000,
+  // Longer than what proxies in front keep idle connections for, so that it is they who close them.
+  keepAliveTimeout: 90_000,
+  maxHeaderSize: 32 * 1024,
+}
+const idleTimeoutMs = 900_000
+const drainCheckMs = 50
+
+/** Throws an error that says which address is taken. `answer` never rejects. `watch` sees the server before it accepts a connection. */
+export async function listen(
+  wanted: ListenAddress,
+  answer: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
+  watch: (server: Server) => void,
+): Promise<Listener> {
+  const server = createServer(serverOptions, (request, response) => void answer(request, response))
+  server.setTimeout(idleTimeoutMs)
+  server.on('checkContinue', (request, response) => {
+    expectContinue(request)
+    void answer(request, response)
+  })
+  watch(server)
+  const address = wanted.kind === 'unix' ? await bindSocket(server, wanted.path) : await bindPort(server, wanted)
+  return { address, stop: () => stop(server) }
+}
+
+async function bindPort(server: Server, { address, port }: ListenAddress & { kind: 'tcp' }): Promise<ListenAddress> {
+  server.listen(port, address)
+  await listening(server, `${address}:${port}`, 'another program listens there; name another port in registry.listen')
+  const bound = server.address()
+  return { kind: 'tcp', address, port: typeof bound === 'object' && bound ? bound.port : port }
+}
+
+async function bindSocket(server: Server, path: string): Promise<ListenAddress> {
+  if (await answers(path)) throw new Error(`registry.listen: another caisson runs on ${path}`)
+  await rm(path, { force: true }) // left by a process that was killed
+  // Whoever reaches the socket is believed who the client is; bound at once with the right mode, not changed later.
+  const before = process.umask(0o117)
+  try {
+    server.listen(path)
+  } finally {
+    process.umask(before)
+  }
+  await listening(server, path, 'another caisson has just taken it')
+  return { kind: 'unix', path }
+}
+
+async function listening(server: Server, where: string, taken: string): Promise<void> {
+  try {
+    await once(server, 'listening')
+  } catch (cause) {
+    const inUse = cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE'
+    const reason = inUse ? taken : String(cause instanceof Error ? cause.message : cause)
+    throw new Error(`registry.listen: cannot listen on ${where}: ${reason}`, { cause })
+  }
+}
+
+async function answers(path: string): Promise<boolean> {
+  const socket = connect(path)
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false // no such file, or nobody behind it
+  } finally {
+    socket.destroy()
+  }
+}
+
+async function stop(server: Server): Promise<void> {
+  const closed = once(server, 'close')
+  server.close()
+  // A connection becomes idle when its last request has been answered, and nothing tells when.
+  const drain = setInterval(() => server.closeIdleConnections(), drainCheckMs)
+  try {
+    await closed
+  } finally {
+    clearInterval(drain)
+  }
+}

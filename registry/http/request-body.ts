@@ -1,0 +1,70 @@
+import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+import { RegistryError } from '../domain/errors.ts'
+import type { Context } from './context.ts'
+
+const awaitingContinue = new WeakSet<IncomingMessage>()
+
+/** For `server.on('checkContinue')`: the client keeps the body back until {@link openBody} is read. */
+export function expectContinue(request: IncomingMessage): void {
+  awaitingContinue.add(request)
+}
+
+export function hasBody(ctx: Context): boolean {
+  return ctx.req.headers['transfer-encoding'] !== undefined || (declaredLength(ctx) ?? 0) > 0
+}
+
+/** `Content-Length`; undefined for a chunked body. */
+export function declaredLength(ctx: Context): number | undefined {
+  const length = ctx.req.headers['content-length']
+  return length === undefined ? undefined : Number(length)
+}
+
+/**
+ * The body, for one reader, who must not destroy it when stopping early: that would break the connection off, and the
+ * client could not be answered. What is left of the body is read out after the answer. Fails when the client goes away.
+ */
+export function openBody(ctx: Context): Readable {
+  const { req, res } = ctx
+  if (awaitingContinue.delete(req)) res.writeContinue()
+  res.once('finish', () => req.resume())
+  return req
+}
+
+/** Throws what `tooLarge` makes, before reading when the length is declared, else as soon as the body is larger. */
+export async function readBody(ctx: Context, maxBytes: number, tooLarge: () => RegistryError): Promise<Buffer> {
+  if ((declaredLength(ctx) ?? 0) > maxBytes) throw tooLarge()
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of chunksOf(openBody(ctx))) {
+    size += chunk.length
+    if (size > maxBytes) throw tooLarge()
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks, size)
+}
+
+/** The same bytes; fails with SIZE_INVALID as soon as there are more, or in the end fewer, than `length`. */
+export function ofLength(bytes: Readable, length: number): Readable {
+  return Readable.from(counted(bytes, length), { objectMode: false })
+}
+
+async function* counted(bytes: Readable, length: number): AsyncGenerator<Buffer> {
+  let seen = 0
+  for await (const chunk of chunksOf(bytes)) {
+    seen += chunk.length
+    if (seen > length) throw wrongLength(length, 'more')
+    yield chunk
+  }
+  if (seen < length) throw wrongLength(length, String(seen))
+}
+
+function chunksOf(bytes: Readable): AsyncIterable<Buffer> {
+  return bytes.iterator({ destroyOnReturn: false })
+}
+
+export function wrongLength(announced: number, actual: string): RegistryError {
+  return new RegistryError('SIZE_INVALID', {
+    message: `the Content-Range announces ${announced} bytes, the body has ${actual}`,
+  })
+}

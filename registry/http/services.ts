@@ -1,0 +1,16 @@
+import type { Logger } from 'pino'
+import type { RegistryConfig } from '../config.ts'
+import type { Identities } from '../identity/authenticate.ts'
+import type { CheckPassword } from '../identity/verified-passwords.ts'
+import type { Tokens } from '../identity/tokens.ts'
+import type { Repositories } from '../repositories/repositories.ts'
+
+/** What the HTTP side of the registry stands on. */
+export interface Services {
+  readonly config: RegistryConfig
+  readonly repositories: Repositories
+  readonly identities: Identities
+  readonly checkPassword: CheckPassword
+  readonly tokens: Tokens
+  readonly log: Logger
+}

@@ -1,0 +1,62 @@
+import { RegistryError } from '../../domain/errors.ts'
+import { isRepositoryKey, parseImageName, type ImageName, type RepositoryKey } from '../../domain/names.ts'
+import type { Repositories } from '../../repositories/repositories.ts'
+import type { Repository } from '../../repositories/repository.ts'
+
+/** Where below the path the V2 API was addressed. */
+export interface V2Address {
+  /** Up to and including `/v2`. */
+  readonly base: string
+  /** The repository that the whole API stands for; undefined when the first segment of each name is the key. */
+  readonly key: string | undefined
+  /** What follows `/v2/`. */
+  readonly rest: string
+}
+
+const direct = /^\/v2(?:\/(.*))?$/
+const belowContext = /^\/api\/docker(?:\/([^/]+))?\/v2(?:\/(.*))?$/
+
+/** Undefined for a path outside the V2 API. `path` is normalised (`parseRequestTarget`). */
+export function locateV2(path: string, context: string): V2Address | undefined {
+  const atRoot = direct.exec(path)
+  if (atRoot) return { base: '/v2', key: undefined, rest: atRoot[1] ?? '' }
+
+  const below = path.startsWith(context) ? belowContext.exec(path.slice(context.length)) : null
+  if (!below) return undefined
+  const [, key, rest = ''] = below
+  return { base: `${context}/api/docker${key === undefined ? '' : `/${key}`}/v2`, key, rest }
+}
+
+/** Which image of which repository `name` is. Throws NAME_INVALID, NAME_UNKNOWN. */
+export function resolveName({ key }: V2Address, name: string): { repository: RepositoryKey; image: ImageName } {
+  if (key !== undefined) return { repository: knownKey(key), image: parseImageName(name) }
+  return splitName(name)
+}
+
+/** `<key>/<image>`. Throws NAME_INVALID, NAME_UNKNOWN. */
+export function splitName(name: string): { repository: RepositoryKey; image: ImageName } {
+  parseImageName(name)
+  const slash = name.indexOf('/')
+  if (slash === -1)
+    throw new RegistryError('NAME_UNKNOWN', {
+      message: 'the name has no repository key: expected <repository key>/<image>, like docker-local/hello',
+      detail: { name },
+    })
+  return { repository: knownKey(name.slice(0, slash)), image: parseImageName(name.slice(slash + 1)) }
+}
+
+/** Throws NAME_UNKNOWN. */
+export function findRepository(repositories: Repositories, key: string): Repository {
+  const repository = repositories.find(key)
+  if (repository) return repository
+  throw repositoryUnknown(key)
+}
+
+function knownKey(key: string): RepositoryKey {
+  if (isRepositoryKey(key)) return key
+  throw repositoryUnknown(key)
+}
+
+function repositoryUnknown(key: string): RegistryError {
+  return new RegistryError('NAME_UNKNOWN', { message: `there is no repository "${key}"`, detail: { repository: key } })
+}

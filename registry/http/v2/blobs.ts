@@ -1,0 +1,70 @@
+import { selectBytes, type ByteRange } from '../../../wire/byte-range.ts'
+import { RegistryError } from '../../domain/errors.ts'
+import type { BlobHandle } from '../../repositories/repository.ts'
+import type { Context } from '../context.ts'
+import { sendfileHeader } from '../sendfile.ts'
+import { pushTargetOf, type ImageCall } from './call.ts'
+import { empty } from './empty.ts'
+import { logChange } from './log-change.ts'
+
+/** end-2. `HEAD` comes here too. */
+export async function getBlob(ctx: Context, call: ImageCall<'blob'>): Promise<void> {
+  const { digest } = call.resource
+  const blob = await call.repository.blob(call.image, digest)
+  if (!blob) throw blobUnknown(call)
+
+  const etag = `"${digest}"`
+  ctx.set('Docker-Content-Digest', digest)
+  ctx.set('ETag', etag)
+  ctx.set('Accept-Ranges', 'bytes')
+  if (leaveToPeer(ctx, blob)) return
+
+  const selection = selectBytes(ctx.method, ctx.req.headers, etag, blob.size)
+  switch (selection.status) {
+    case 200:
+      return send(ctx, blob, undefined)
+    case 206:
+      return send(ctx, blob, selection.range)
+    case 416:
+      ctx.set('Content-Range', `bytes */${blob.size}`)
+      throw new RegistryError('RANGE_INVALID', { detail: { size: blob.size } })
+    case 304:
+    case 412:
+      ctx.status = selection.status
+      empty(ctx)
+  }
+}
+
+/** end-10. */
+export async function deleteBlob(ctx: Context, call: ImageCall<'blob'>): Promise<void> {
+  const { digest } = call.resource
+  if (!(await pushTargetOf(call).deleteBlob(call.image, digest))) throw blobUnknown(call)
+  logChange(ctx, call, 'blob deleted', { digest })
+  ctx.status = 202
+  empty(ctx)
+}
+
+/** The bytes then go from the file to the client without us; ranges and conditions are the peer's too. */
+function leaveToPeer(ctx: Context, blob: BlobHandle): boolean {
+  const path = ctx.method === 'GET' ? blob.path() : undefined
+  const sendfile = path === undefined ? undefined : sendfileHeader(path, ctx.state.trust, ctx.req.headers)
+  if (!sendfile) return false
+  ctx.status = 200
+  ctx.set(sendfile.name, sendfile.value)
+  ctx.set('Content-Type', 'application/octet-stream')
+  ctx.body = Buffer.alloc(0)
+  return true
+}
+
+async function send(ctx: Context, blob: BlobHandle, range: ByteRange | undefined): Promise<void> {
+  const bytes = ctx.method === 'GET' ? await blob.open(range) : undefined // may fail: before anything says that it worked
+  ctx.status = range ? 206 : 200
+  ctx.set('Content-Type', 'application/octet-stream')
+  if (range) ctx.set('Content-Range', `bytes ${range.first}-${range.last}/${blob.size}`)
+  ctx.length = range ? range.last - range.first + 1 : blob.size
+  if (bytes) ctx.body = bytes
+}
+
+function blobUnknown({ image, resource: { digest } }: ImageCall<'blob'>): RegistryError {
+  return new RegistryError('BLOB_UNKNOWN', { detail: { image, digest } })
+}

@@ -1,0 +1,70 @@
+import { permits, type Principal } from '../../domain/permissions.ts'
+import type { Repository } from '../../repositories/repository.ts'
+import type { Context } from '../context.ts'
+import type { Services } from '../services.ts'
+import { findRepository } from './address.ts'
+import { publicView, type Call } from './call.ts'
+import { answerJson, parsePageRequest, setNextLink, type PageRequest } from './page.ts'
+
+/** Distribution's `_catalog`: the images that the caller may read, of one repository or of all local ones. */
+export async function listCatalog(ctx: Context, call: Call): Promise<void> {
+  const { services, address, caller } = call
+  const principal = await services.identities.principalOf(caller)
+  const request = parsePageRequest(ctx)
+  const sections = address.key === undefined ? allSections(services) : [ownSection(services, address.key)]
+  const names: string[] = []
+  for await (const name of namesAfter(sections, request, principal, services)) {
+    if (names.length === request.limit) {
+      linkToNext(ctx, call, request.limit, names.at(-1))
+      break
+    }
+    names.push(name)
+  }
+  answerJson(ctx, { repositories: names })
+}
+
+function linkToNext(ctx: Context, call: Call, limit: number, last: string | undefined): void {
+  const { origin, base } = publicView(ctx, call)
+  if (last !== undefined) setNextLink(ctx, `${origin}${base}/_catalog`, limit, last)
+}
+
+/** A repository and what its images' names begin with in this catalog. */
+interface Section {
+  readonly prefix: string
+  readonly repository: Repository
+}
+
+/** In the byte order of the names, which is not that of the keys: "docker-local/…" comes before "docker/…". */
+function allSections({ config, repositories }: Services): readonly Section[] {
+  return repositories
+    .list()
+    .filter(({ key }) => {
+      const settings = config.repositories[key]
+      return settings?.type === 'local' && settings.apiVersion === 'v2'
+    })
+    .map((repository) => ({ prefix: `${repository.key}/`, repository }))
+    .sort((one, other) => (one.prefix < other.prefix ? -1 : 1))
+}
+
+async function* namesAfter(
+  sections: readonly Section[],
+  { after, limit }: PageRequest,
+  principal: Principal,
+  { config }: Services,
+): AsyncGenerator<string> {
+  for (const { prefix, repository } of sections) {
+    const within = after?.startsWith(prefix) ?? false
+    if (after !== undefined && !within && prefix < after) continue
+    let from = within ? after?.slice(prefix.length) : undefined
+    do {
+      const page = await repository.images(from, limit + 1)
+      for (const image of page.items)
+        if (permits(principal, 'read', repository.key, image, config)) yield prefix + image
+      from = page.next
+    } while (from !== undefined)
+  }
+}
+
+function ownSection({ repositories }: Services, key: string): Section {
+  return { prefix: '', repository: findRepository(repositories, key) }
+}

@@ -1,0 +1,61 @@
+import { RegistryError } from '../../domain/errors.ts'
+import type { Context } from '../context.ts'
+import type { Services } from '../services.ts'
+import { findRepository, resolveName, type V2Address } from './address.ts'
+import { authorise, authoriseRegistry } from './authorise.ts'
+import type { ImageKind, RegistryKind, Request } from './call.ts'
+import { imageEndpoints, registryEndpoints, type ImageEndpoint, type RegistryEndpoint } from './endpoints.ts'
+import { parseResource, type Resource, type ResourceKind } from './resource.ts'
+
+/** Answers a request to the V2 API, or throws what it is to be answered with. */
+export async function answerV2(ctx: Context, services: Services, address: V2Address): Promise<void> {
+  ctx.set('Docker-Distribution-API-Version', 'registry/2.0')
+  const resource = parseResource(address.rest)
+  if (!resource)
+    throw new RegistryError('NAME_UNKNOWN', { message: `the V2 API has nothing at ${ctx.state.target.path}` })
+
+  if ('name' in resource) return answerImage(ctx, { services, address, resource }, resource)
+  const endpoint = endpointFor(ctx, registryTable, resource.kind)
+  const request: Request<RegistryKind> = { services, address, resource }
+  const caller = await authoriseRegistry(ctx, request, endpoint.needs)
+  await endpoint.handle(ctx, { ...request, caller })
+}
+
+async function answerImage(
+  ctx: Context,
+  request: Request<ImageKind>,
+  { kind, name }: Extract<Resource, { readonly name: string }>,
+): Promise<void> {
+  const endpoint = endpointFor(ctx, imageTable, kind)
+  const named = resolveName(request.address, name)
+  const caller = await authorise(ctx, request, endpoint.needs, named)
+  const repository = findRepository(request.services.repositories, named.repository)
+  await endpoint.handle(ctx, { ...request, caller, repository, image: named.image })
+}
+
+type Table<endpoint> = ReadonlyMap<ResourceKind, ReadonlyMap<string, endpoint>>
+
+const imageTable = tableOf<ImageEndpoint>(imageEndpoints)
+const registryTable = tableOf<RegistryEndpoint>(registryEndpoints)
+
+function tableOf<endpoint extends { readonly kind: ResourceKind; readonly method: string }>(
+  rows: readonly endpoint[],
+): Table<endpoint> {
+  const byKind = Map.groupBy(rows, ({ kind }) => kind)
+  return new Map(
+    [...byKind].map(([kind, ofKind]) => {
+      const byMethod = new Map(ofKind.map((row) => [row.method, row]))
+      const get = byMethod.get('GET')
+      return [kind, get ? byMethod.set('HEAD', get) : byMethod]
+    }),
+  )
+}
+
+function endpointFor<endpoint>(ctx: Context, table: Table<endpoint>, kind: ResourceKind): endpoint {
+  const ofKind = table.get(kind)
+  const endpoint = ofKind?.get(ctx.method)
+  if (endpoint) return endpoint
+  // RFC 9110 §15.5.6: a 405 MUST say what is allowed.
+  ctx.set('Allow', [...(ofKind?.keys() ?? [])].join(', '))
+  throw new RegistryError('UNSUPPORTED', { message: `${ctx.method} is not supported for a ${kind}` })
+}

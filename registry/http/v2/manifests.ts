@@ -1,0 +1,93 @@
+import { hash } from 'node:crypto'
+import { selectBytes } from '../../../wire/byte-range.ts'
+import { algorithmOf, digestOf, type Digest } from '../../domain/digest.ts'
+import { RegistryError } from '../../domain/errors.ts'
+import { parseManifest } from '../../domain/manifest.ts'
+import { parseTag, type Reference, type Tag } from '../../domain/names.ts'
+import type { Context } from '../context.ts'
+import { readBody } from '../request-body.ts'
+import { publicUrl, pushTargetOf, type ImageCall } from './call.ts'
+import { empty } from './empty.ts'
+import { logChange } from './log-change.ts'
+
+/** OCI distribution 1.1, "Pushing Manifests": a registry SHOULD accept at least 4 MiB. */
+export const maxManifestBytes = 4 * 1024 * 1024
+
+/** end-3. `HEAD` comes here too. */
+export async function getManifest(ctx: Context, call: ImageCall<'manifest'>): Promise<void> {
+  const { repository, image, resource } = call
+  const manifest = await repository.manifest(image, resource.reference)
+  if (!manifest) throw manifestUnknown(call)
+  const { digest, mediaType, bytes } = manifest
+
+  const etag = `"${digest}"`
+  // A manifest is read whole: ranges are for blobs.
+  ctx.status = selectBytes('HEAD', ctx.req.headers, etag, bytes.byteLength).status
+  ctx.set('Docker-Content-Digest', digest)
+  ctx.set('ETag', etag)
+  if (ctx.status !== 200) return empty(ctx)
+  ctx.set('Content-Type', mediaType)
+  ctx.length = bytes.byteLength
+  if (ctx.method === 'GET') ctx.body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+/** end-7. */
+export async function putManifest(ctx: Context, call: ImageCall<'manifest'>): Promise<void> {
+  const { image, resource } = call
+  const target = pushTargetOf(call)
+  const mediaType = mediaTypeOf(ctx)
+  const tags = tagsOf(ctx, call)
+  const bytes = await readBody(ctx, maxManifestBytes, manifestTooLarge)
+  const digest = digestFor(resource.reference, bytes)
+
+  await target.putManifest(image, { digest, mediaType, bytes }, tags)
+  logChange(ctx, call, 'manifest pushed', { digest, tags })
+
+  ctx.status = 201
+  ctx.set('Location', publicUrl(ctx, call, `manifests/${digest}`))
+  ctx.set('Docker-Content-Digest', digest)
+  const { subject } = parseManifest(mediaType, bytes)
+  // OCI distribution 1.1, "Pushing Manifests with Subject".
+  if (subject !== undefined) ctx.set('OCI-Subject', subject)
+  if ('digest' in resource.reference && tags.length > 0) ctx.set('OCI-Tag', [...tags])
+  empty(ctx)
+}
+
+/** end-9. */
+export async function deleteManifest(ctx: Context, call: ImageCall<'manifest'>): Promise<void> {
+  const { image, resource } = call
+  const target = pushTargetOf(call)
+  if (!(await target.deleteManifest(image, resource.reference))) throw manifestUnknown(call)
+  logChange(ctx, call, 'manifest deleted', resource.reference)
+  ctx.status = 202
+  empty(ctx)
+}
+
+/** The tag of the path, or those of `?tag=` when the path has the digest (OCI distribution 1.1.1, "Pushing Manifests"). */
+function tagsOf(ctx: Context, { resource: { reference } }: ImageCall<'manifest'>): readonly Tag[] {
+  if ('tag' in reference) return [reference.tag]
+  return [...new Set(new URLSearchParams(ctx.state.target.query).getAll('tag').map(parseTag))]
+}
+
+/** Without parameters: they say nothing about a manifest, and would hide its media type from whoever compares it. */
+function mediaTypeOf(ctx: Context): string {
+  const mediaType = (ctx.req.headers['content-type'] ?? '').replace(/;.*$/s, '').trim()
+  if (/^[\w.+-]+\/[\w.+-]+$/.test(mediaType)) return mediaType
+  throw new RegistryError('MANIFEST_INVALID', { message: 'the Content-Type must be the media type of the manifest' })
+}
+
+function digestFor(reference: Reference, bytes: Buffer): Digest {
+  const expected = 'digest' in reference ? reference.digest : undefined
+  const algorithm = expected === undefined ? 'sha256' : algorithmOf(expected)
+  const digest = digestOf(algorithm, hash(algorithm, bytes, 'hex'))
+  if (expected === undefined || digest === expected) return digest
+  throw new RegistryError('DIGEST_INVALID', { detail: { expected, actual: digest } })
+}
+
+function manifestTooLarge(): RegistryError {
+  return new RegistryError('MANIFEST_TOO_LARGE', { detail: { maxBytes: maxManifestBytes } })
+}
+
+function manifestUnknown({ image, resource }: ImageCall<'manifest'>): RegistryError {
+  return new RegistryError('MANIFEST_UNKNOWN', { detail: { image, ...resource.reference } })
+}

@@ -1,0 +1,43 @@
+import { randomInt } from 'node:crypto'
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Users } from '../storage/metadata-store.ts'
+import { checkNewPassword, hashPassword } from './passwords.ts'
+
+export interface FirstAdmin {
+  readonly name: string
+  readonly password: string
+  /** Whether we chose the password; it is kept in `file` then. */
+  readonly generated: boolean
+  readonly file: string | undefined
+}
+
+const name = 'admin'
+
+/** Makes the user `admin` unless there are users. Undefined when there were: then nothing is changed. */
+export async function ensureFirstAdmin(
+  users: Users,
+  dataDirectory: string,
+  chosen: string | undefined,
+): Promise<FirstAdmin | undefined> {
+  if ((await users.listUsers()).length > 0) return undefined
+  const password = chosen ?? generatePassword()
+  checkNewPassword(password)
+
+  const file = chosen === undefined ? join(dataDirectory, 'admin-password') : undefined
+  // Before the user: killed in between, the next start makes another password instead of one that nobody knows.
+  if (file !== undefined) await keep(file, password)
+  await users.addUser({ name, passwordHash: await hashPassword(password), admin: true })
+  return { name, password, generated: chosen === undefined, file }
+}
+
+async function keep(file: string, password: string): Promise<void> {
+  await rm(file, { force: true })
+  await writeFile(file, `${password}\n`, { mode: 0o600, flag: 'wx' })
+}
+
+/** 24 of 32 characters that are not confused with others: 120 bits. */
+function generatePassword(): string {
+  const characters = 'abcdefghijkmnpqrstuvwxyz23456789'
+  return Array.from({ length: 24 }, () => characters[randomInt(characters.length)]).join('')
+}

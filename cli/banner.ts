@@ -13,12 +13,12 @@ interface Started {
 /** What a person needs next, once everything runs. */
 export function banner({ config, ports, firstAdmin }: Started): string {
   const addresses = addressesOf(config, ports)
-  const here = (path: string) => relative(process.cwd(), path) || '.'
+  const data = shortest(config.dataDirectory)
   const first = addresses.find(({ push }) => push !== undefined)
   const sections = [
-    [`Caisson ${version} serves; everything is kept in ${here(config.dataDirectory)}/`],
+    [`Caisson ${version} serves; everything is kept in ${data}/`],
     addresses.map(({ url, meaning }) => `  ${url.padEnd(42)} ${meaning}`),
-    firstAdmin && adminLines(firstAdmin, here(config.dataDirectory)),
+    firstAdmin && adminLines(firstAdmin, data),
     first?.push && [
       'A first push:',
       `  docker login ${first.host} -u admin`,
@@ -27,13 +27,18 @@ export function banner({ config, ports, firstAdmin }: Started): string {
     ],
     config.gateway.certificates === 'selfSigned' && [
       'The certificate is from an authority of its own. docker trusts localhost without it; for other machines',
-      `  npm run caisson -- certs trust     shows how every client learns of ${here(config.dataDirectory)}/certs/ca.crt`,
+      `  npm run caisson -- certs trust     shows how every client learns of ${data}/certs/ca.crt`,
     ],
   ]
   return sections
     .filter((lines) => Array.isArray(lines))
     .map((lines) => lines.join('\n'))
     .join('\n\n')
+}
+
+function shortest(path: string): string {
+  const fromHere = relative(process.cwd(), path)
+  return fromHere.startsWith('..') ? path : fromHere || '.'
 }
 
 function adminLines(admin: NonNullable<Readiness['firstAdmin']>, data: string): readonly string[] {

@@ -10,6 +10,7 @@ import {
   type SqliteStatement,
 } from 'kysely'
 import { RegistryError } from '../domain/errors.ts'
+import { PatientConnection } from './patient-connection.ts'
 
 /** Result code of SQLite: the disk, or the quota, is full. */
 const SQLITE_FULL = 13
@@ -35,11 +36,17 @@ class TransactionalAdapter extends SqliteAdapter {
 
 class ImmediateDriver extends SqliteDriver {
   readonly #database: DatabaseSync
+  #connection: DatabaseConnection | undefined
 
   constructor(database: DatabaseSync) {
     const statements = new Statements(database)
     super({ database: { close: () => database.close(), prepare: (sql) => statements.prepare(sql) } })
     this.#database = database
+  }
+
+  override async acquireConnection(): Promise<DatabaseConnection> {
+    this.#connection ??= new PatientConnection(await super.acquireConnection())
+    return this.#connection
   }
 
   /** A transaction that begins by reading could not wait for another process when it comes to write. */

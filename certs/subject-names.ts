@@ -17,9 +17,15 @@ export function uncovered(certificate: X509Certificate, wanted: CertificateNames
   const dns = new Set(has.dns)
   const addresses = new Set(has.addresses)
   return [
-    ...wanted.dns.filter((name) => !dns.has(name) && !dns.has(wildcardOver(name) ?? name)),
+    ...wanted.dns.filter((name) => !dns.has(name) && !dns.has(safeWildcardOver(name))),
     ...wanted.addresses.filter((address) => !addresses.has(address)),
   ]
+}
+
+/** Many clients (Node among them) take no wildcard right below a top-level name: `*.localhost` stands for nothing there. */
+function safeWildcardOver(name: string): string {
+  const wildcard = wildcardOver(name)
+  return wildcard !== undefined && wildcard.split('.').length > 2 ? wildcard : name
 }
 
 function commonNames(certificate: X509Certificate): readonly string[] {

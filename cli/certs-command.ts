@@ -9,6 +9,7 @@ import { reissueSelfSigned, serverFiles } from '../certs/self-signed.ts'
 import { trustInstructions } from '../certs/trust-instructions.ts'
 import { checkedHostPort, dockerDirectory, writeDockerTrust } from '../certs/trust.ts'
 import { parseCertificates, readIfThere } from '../certs/pem-file.ts'
+import { certificateHosts } from './certificate-hosts.ts'
 import { loadConfig, type CaissonConfig } from './config.ts'
 
 export function certsCommand(): Command {
@@ -86,7 +87,7 @@ async function issue(config: CaissonConfig): Promise<void> {
     throw new Error('gateway.certificates names certificates of your own, which whoever issued them renews')
   }
   const directory = directoryOf(config)
-  const { names, validTo } = await reissueSelfSigned({ directory, hosts: Object.keys(config.gateway.hosts) })
+  const { names, validTo } = await reissueSelfSigned({ directory, hosts: certificateHosts(config) })
   console.log(
     `issued ${serverFiles(directory).cert}, valid to ${validTo.toISOString()}; a running gateway takes it at once`,
   )

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import { ensureSelfSigned } from '../certs/self-signed.ts'
+import { certificateHosts } from './certificate-hosts.ts'
 import type { CaissonConfig } from './config.ts'
 import { makeDirectories } from './data-directory.ts'
 import type { Order, Readiness } from './messages.ts'
@@ -42,6 +43,7 @@ const renewalCheckMs = 12 * 60 * 60 * 1000
 export async function serve({ config, adminPassword, only, log }: ServeOptions): Promise<Serving> {
   await makeDirectories(config)
   const certificates = await keepCertificates(config, log)
+  let gatewayConfig = config
   let ticketKeys = randomBytes(48).toString('base64')
 
   const registry = new SupervisedProcess({
@@ -58,7 +60,7 @@ export async function serve({ config, adminPassword, only, log }: ServeOptions):
       new SupervisedProcess({
         name: `gateway ${index + 1}`,
         fork: () => cluster.fork().process,
-        order: (): Order => ({ start: 'gateway', config, ticketKeys }),
+        order: (): Order => ({ start: 'gateway', config: gatewayConfig, ticketKeys }),
         log,
       }),
   )
@@ -76,8 +78,10 @@ export async function serve({ config, adminPassword, only, log }: ServeOptions):
   try {
     const { firstAdmin } = only === 'gateway' ? {} : await registry.start()
     const [first] = await Promise.all(workers.map((worker) => worker.start()))
+    const ports = first?.ports ?? []
+    gatewayConfig = withPorts(config, ports)
     return {
-      ports: first?.ports ?? [],
+      ports,
       firstAdmin,
       reopenLogs: () => workers.forEach((worker) => worker.send({ reopenLogs: true })),
       stop: async () => {
@@ -94,11 +98,21 @@ export async function serve({ config, adminPassword, only, log }: ServeOptions):
   }
 }
 
+/** A worker that starts again takes the port that a 0 turned out to be. */
+function withPorts(config: CaissonConfig, ports: readonly number[]): CaissonConfig {
+  const listeners = config.gateway.listeners.map((listener, index) => ({
+    ...listener,
+    port: ports[index] ?? listener.port,
+  }))
+  return { ...config, gateway: { ...config.gateway, listeners } }
+}
+
 /** Makes and renews the self-signed certificate; the workers notice a new one by themselves. */
-async function keepCertificates({ gateway, dataDirectory }: CaissonConfig, log: Logger): Promise<{ stop(): void }> {
-  if (gateway.certificates !== 'selfSigned') return { stop: () => {} }
+async function keepCertificates(config: CaissonConfig, log: Logger): Promise<{ stop(): void }> {
+  if (config.gateway.certificates !== 'selfSigned') return { stop: () => {} }
   const ensure = async () => {
-    const done = await ensureSelfSigned({ directory: join(dataDirectory, 'certs'), hosts: Object.keys(gateway.hosts) })
+    const directory = join(config.dataDirectory, 'certs')
+    const done = await ensureSelfSigned({ directory, hosts: certificateHosts(config) })
     log.info({ certificates: done }, 'certificates are in place')
   }
   await ensure()

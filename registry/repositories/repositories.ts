@@ -29,7 +29,7 @@ function openRepository(key: RepositoryKey, config: RepositoryConfig, storage: S
     case 'local':
       return config.apiVersion === 'v2'
         ? new LocalRepository(key, storage)
-        : new UnservedRepository(key, 'local', 'local apiVersion v1')
+        : new UnservedRepository(key, 'local', 'local (apiVersion v1)')
     case 'remote':
       return new UnservedRepository(key, 'remote', 'remote')
     case 'virtual':

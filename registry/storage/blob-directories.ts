@@ -3,7 +3,9 @@ import { dirname, join, resolve } from 'node:path'
 import { algorithmOf, digestAlgorithms, encodedOf, type Digest } from '../domain/digest.ts'
 import type { UploadId } from './blob-store.ts'
 import { codeOf, makeDirectoryDurably, removeIfPresent } from './durable-files.ts'
-import { newUploadId } from '../domain/upload-id.ts'
+
+/** Always the same, so that one that a killed process left goes at the next start. */
+const probe = '.probe'
 
 /** Where the files are: `<blobs>/sha256/ab/<hex>`, so that no directory grows too large, and `<uploads>/<id>`. */
 export class BlobDirectories {
@@ -47,8 +49,7 @@ export class BlobDirectories {
   }
 
   async #tryMove(): Promise<void> {
-    const name = `.probe-${newUploadId()}`
-    const [from, to] = [join(this.uploads, name), join(this.blobs, name)]
+    const [from, to] = [join(this.uploads, probe), join(this.blobs, probe)]
     try {
       await writable(this.uploads, touch(from))
       await writable(this.blobs, touch(to))
@@ -81,6 +82,6 @@ async function writable(directory: string, attempt: Promise<void>): Promise<void
 }
 
 async function touch(file: string): Promise<void> {
-  const handle = await open(file, 'wx')
+  const handle = await open(file, 'w')
   await handle.close()
 }

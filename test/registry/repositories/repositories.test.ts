@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { registrySection } from '../../../registry/config.ts'
+import { parseImageName, parseTag } from '../../../registry/domain/names.ts'
+import { openRepositories } from '../../../registry/repositories/repositories.ts'
+import { sha256 } from '../../contracts/blob-store.ts'
+import { temporaryStorage } from './storage.ts'
+
+const { repositories: byDefault } = registrySection.parse({})
+const image = parseImageName('app')
+
+test('repositories are found by their key and listed in the order of the configuration', async () => {
+  await using storage = await temporaryStorage()
+  const repositories = openRepositories(byDefault, storage)
+  const keys = ['docker-local', 'docker-v1', 'docker-hub', 'docker']
+  assert.deepEqual(
+    repositories.list().map(({ key }) => key),
+    keys,
+  )
+  assert.deepEqual(
+    keys.map((key) => repositories.find(key)?.kind),
+    ['local', 'local', 'remote', 'virtual'],
+  )
+  for (const key of ['docker-prod', 'Docker', '', '../docker', 'toString', '__proto__'])
+    assert.equal(repositories.find(key), undefined)
+})
+
+test('a local repository takes pushes', async () => {
+  await using storage = await temporaryStorage()
+  const local = openRepositories(byDefault, storage).find('docker-local')
+  assert.equal(await local?.pushTarget?.received(image, await local.pushTarget.begin(image, 'sha256')), 0)
+})
+
+const unserved = [
+  ['docker-v1', 'local (apiVersion v1)'],
+  ['docker-hub', 'remote'],
+  ['docker', 'virtual'],
+] as const
+for (const [key, type] of unserved) {
+  test(`whoever uses a ${type} repository is told that it is not served`, async () => {
+    await using storage = await temporaryStorage()
+    const repository = openRepositories(byDefault, storage).find(key)
+    assert.ok(repository)
+    const refusal = {
+      code: 'UNSUPPORTED',
+      message: `${key} is a ${type} repository, which this version does not serve`,
+    }
+    assert.throws(() => repository.pushTarget, refusal)
+    await assert.rejects(repository.manifest(image, { tag: parseTag('latest') }), refusal)
+    await assert.rejects(repository.blob(image, sha256('')), refusal)
+    await assert.rejects(repository.tags(image, undefined, 10), refusal)
+    await assert.rejects(repository.images(undefined, 10), refusal)
+  })
+}

@@ -25,7 +25,15 @@ async function open(t: TestContext, settings: Omit<StoreSettings, 'log'>) {
   const logged = new LogLines()
   const store = await openServerCertificates({ watch: events, ...settings, log: pino({}, logged) })
   t.after(async () => await store[Symbol.asyncDispose]())
-  return { store, logged, changed: () => new Promise<void>((resolve) => store.onChange(resolve)) }
+  return { store, logged, changed: async () => await changeOf(store) }
+}
+
+/** Must be asked for before the change is made. */
+async function changeOf(store: ServerCertificates): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const late = setTimeout(() => reject(new Error('no change was told of within ten seconds')), 10_000)
+  store.onChange(resolve)
+  await promise.finally(() => clearTimeout(late))
 }
 
 class LogLines extends Writable {
@@ -34,7 +42,7 @@ class LogLines extends Writable {
     done()
   }
   async next(): Promise<string> {
-    const [line]: unknown[] = await once(this, 'line')
+    const [line]: unknown[] = await once(this, 'line', { signal: AbortSignal.timeout(10_000) })
     return String(line)
   }
 }

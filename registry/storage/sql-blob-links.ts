@@ -5,6 +5,7 @@ import type { MetadataDatabase } from './metadata-schema.ts'
 import type { Images } from './metadata-store.ts'
 import { parameter, prepare } from './prepared-query.ts'
 import { ensureImageId, findImageId } from './sql-image-id.ts'
+import { findNaming } from './sql-manifest-references.ts'
 
 /** Which image has which blobs. */
 export function sqlBlobLinks(db: MetadataDatabase): Pick<Images, 'linkBlob' | 'findBlob' | 'unlinkBlob'> {
@@ -54,16 +55,4 @@ export function sqlBlobLinks(db: MetadataDatabase): Pick<Images, 'linkBlob' | 'f
         return numDeletedRows > 0
       }),
   }
-}
-
-/** A manifest of the image that names `digest`. */
-export async function findNaming(db: MetadataDatabase, imageId: number, digest: Digest): Promise<Digest | undefined> {
-  const row = await db
-    .selectFrom('manifest_references')
-    .select('manifest_digest')
-    .where('image_id', '=', imageId)
-    .where('digest', '=', digest)
-    .limit(1)
-    .executeTakeFirst()
-  return row?.manifest_digest
 }

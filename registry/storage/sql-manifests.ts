@@ -5,8 +5,8 @@ import type { ImageName, RepositoryKey, Tag } from '../domain/names.ts'
 import type { MetadataDatabase } from './metadata-schema.ts'
 import type { Images } from './metadata-store.ts'
 import { parameter, prepare } from './prepared-query.ts'
-import { findNaming } from './sql-blob-links.ts'
 import { ensureImageId, findImageId } from './sql-image-id.ts'
+import { findNaming, keepReferences, refuseMissing } from './sql-manifest-references.ts'
 
 export function sqlManifests(
   db: MetadataDatabase,
@@ -80,58 +80,6 @@ async function keep(
     .onConflict((same) => same.columns(['image_id', 'digest']).doUpdateSet(known))
     .execute()
   await keepReferences(db, imageId, digest, contents)
-}
-
-/** What a manifest names depends on its media type, so those of an earlier one go. */
-async function keepReferences(
-  db: MetadataDatabase,
-  image_id: number,
-  manifest_digest: Digest,
-  { blobs, entries }: ManifestContents,
-): Promise<void> {
-  await db
-    .deleteFrom('manifest_references')
-    .where('image_id', '=', image_id)
-    .where('manifest_digest', '=', manifest_digest)
-    .execute()
-  const references = [
-    ...blobs.map((digest) => ({ image_id, manifest_digest, digest, kind: 'blob' as const })),
-    ...entries.map((digest) => ({ image_id, manifest_digest, digest, kind: 'entry' as const })),
-  ]
-  for (let start = 0; start < references.length; start += rowsPerInsert) {
-    await db
-      .insertInto('manifest_references')
-      .values(references.slice(start, start + rowsPerInsert))
-      .onConflict((repeated) => repeated.doNothing())
-      .execute()
-  }
-}
-
-/** A manifest of 4 MiB can name ten thousands; databases limit the values of one statement. */
-const rowsPerInsert = 100
-
-/** Throws, and so rolls back, unless the image has every blob and every entry that the manifest names. */
-async function refuseMissing(db: MetadataDatabase, imageId: number, manifestDigest: Digest): Promise<void> {
-  const missing = await db
-    .selectFrom('manifest_references as named')
-    .leftJoin('image_blobs', (blob) =>
-      blob.onRef('image_blobs.image_id', '=', 'named.image_id').onRef('image_blobs.digest', '=', 'named.digest'),
-    )
-    .leftJoin('manifests', (entry) =>
-      entry
-        .onRef('manifests.image_id', '=', 'named.image_id')
-        .onRef('manifests.digest', '=', 'named.digest')
-        .on('named.kind', '=', 'entry'),
-    )
-    .select('named.digest')
-    .where('named.image_id', '=', imageId)
-    .where('named.manifest_digest', '=', manifestDigest)
-    .where('image_blobs.digest', 'is', null)
-    .where('manifests.digest', 'is', null)
-    .orderBy('named.digest')
-    .execute()
-  if (missing.length === 0) return
-  throw new RegistryError('MANIFEST_BLOB_UNKNOWN', { detail: { missing: missing.map(({ digest }) => digest) } })
 }
 
 async function moveTag(db: MetadataDatabase, image_id: number, name: Tag, digest: Digest, updated_at: string) {

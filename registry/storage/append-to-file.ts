@@ -19,16 +19,21 @@ export interface Appended {
  */
 export async function appendToFile(file: FileHandle, hash: RunningHash, bytes: Readable): Promise<Appended> {
   const batch = new Batch(file, hash)
-  // Destroying a request destroys its socket, and with it the answer that says what went wrong.
+  // Destroying a request destroys its socket, and with it the answer that says what went wrong. Returning lets go of the
+  // stream, so that whoever answers can read and drop the rest.
   const chunks = bytes.iterator({ destroyOnReturn: false })
-  for (;;) {
-    const next = await readNext(chunks)
-    if ('chunk' in next) {
-      await batch.add(next.chunk)
-      continue
+  try {
+    for (;;) {
+      const next = await readNext(chunks)
+      if ('chunk' in next) {
+        await batch.add(next.chunk)
+        continue
+      }
+      await batch.write()
+      return { size: hash.size, broken: next.broken }
     }
-    await batch.write()
-    return { size: hash.size, broken: next.broken }
+  } finally {
+    await chunks.return?.()
   }
 }
 

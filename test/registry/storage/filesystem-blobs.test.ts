@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { globSync, readdirSync, readlinkSync } from 'node:fs'
 import { readFile, statfs, writeFile } from 'node:fs/promises'
 import { isAbsolute, join, relative } from 'node:path'
@@ -78,7 +79,9 @@ test(
 
     const tooMuch = Readable.from(Array.from({ length: 100 }, () => mebibyte.subarray(0, 1 << 16)))
     await assert.rejects(store.append(id, mebibyte.length, tooMuch), { code: 'STORAGE_FULL' })
-    assert.equal(tooMuch.destroyed, false)
+    assert.equal(tooMuch.destroyed, false, 'the answer could not be sent')
+    tooMuch.resume()
+    await once(tooMuch, 'end')
     assert.equal(await store.size(id), mebibyte.length)
     assert.equal((await statfs(disk.path)).bavail, bavail)
 

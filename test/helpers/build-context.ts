@@ -1,3 +1,4 @@
+import { createCipheriv, createHash } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Machine } from './machine.ts'
@@ -11,14 +12,20 @@ export async function writeBuildContext(machine: Machine, name: string, from = '
   await mkdir(directory, { recursive: true })
   await writeFile(join(directory, 'greeting'), `hello from ${name}\n`)
   await writeFile(join(directory, 'text'), `${name} says it again and again\n`.repeat(20_000))
-  await writeFile(join(directory, 'empty'), '')
+  await writeFile(join(directory, 'noise'), incompressible(name, 3 * 1024 * 1024))
   await writeFile(join(directory, 'Dockerfile'), `${from}\n${dockerfile}`)
   return directory
 }
 
 const dockerfile = `COPY greeting /greeting
 COPY text /usr/share/text
-COPY empty /usr/share/empty
+COPY noise /usr/share/noise
 LABEL org.opencontainers.image.title=hello
 CMD ["/greeting"]
 `
+
+/** Larger than what proxies take of a request body unless told otherwise, and as large on the wire. */
+function incompressible(name: string, bytes: number): Uint8Array {
+  const key = createHash('sha256').update(name).digest()
+  return createCipheriv('aes-256-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(bytes))
+}

@@ -20,26 +20,33 @@ export interface DockerClient {
 
 /** A docker engine of its own inside the machine; it ends with it. */
 export interface DockerEngine {
-  /** Somebody who is not logged in anywhere. */
-  client(program?: string): Promise<DockerClient>
+  /** Somebody who is not logged in anywhere; `timeoutMs` is for each command. */
+  client(program?: string, timeoutMs?: number): Promise<DockerClient>
 }
 
 export async function startDockerEngine(machine: Machine): Promise<DockerEngine> {
   const engine = machine.start('dockerd', ['--iptables=false', '--ip6tables=false', '--bridge=none'])
   await engine.says(/API listen on/)
-  return { client: async (program = dockerClients[0] ?? 'docker') => clientIn(machine, program) }
+  return {
+    client: async (program = dockerClients[0] ?? 'docker', timeoutMs = 120_000) =>
+      clientIn(machine, program, timeoutMs),
+  }
 }
 
-async function clientIn(machine: Machine, program: string): Promise<DockerClient> {
+async function clientIn(machine: Machine, program: string, timeoutMs: number): Promise<DockerClient> {
   const DOCKER_CONFIG = await mkdtemp(join(machine.directory, 'home', 'docker-'))
   // The classic builder needs neither network nor runtime for images made `FROM scratch`.
   const env = { DOCKER_CONFIG, DOCKER_BUILDKIT: '0' }
   return {
-    run: async (...args) => machine.run(program, args, { env }),
-    attempt: async (...args) => machine.attempt(program, args, { env }),
+    run: async (...args) => machine.run(program, args, { env, timeoutMs }),
+    attempt: async (...args) => machine.attempt(program, args, { env, timeoutMs }),
     login: async (registry, user, password) =>
-      machine.attempt(program, ['login', '--username', user, '--password-stdin', registry], { env, input: password }),
+      machine.attempt(program, ['login', '--username', user, '--password-stdin', registry], {
+        env,
+        timeoutMs,
+        input: password,
+      }),
     buildWithBuildKit: async (...args) =>
-      machine.run(program, ['build', ...args], { env: { DOCKER_CONFIG, DOCKER_BUILDKIT: '1' } }),
+      machine.run(program, ['build', ...args], { env: { DOCKER_CONFIG, DOCKER_BUILDKIT: '1' }, timeoutMs }),
   }
 }

@@ -1,4 +1,4 @@
-import { startCaisson, usualConfig } from './caisson.ts'
+import { startCaisson } from './caisson.ts'
 import type { Caisson } from './caisson.ts'
 import { Machine } from './machine.ts'
 
@@ -21,22 +21,32 @@ export interface Dock {
   readonly prefix: string
 }
 
-export const siteConfig = usualConfig({
-  'registry.test': { repositoryFrom: 'path' },
-  '*.registry.test': { repositoryFrom: 'host' },
-})
+/** Ports of a site that was there before, or any free ones. */
+export function siteConfig([byName, byPort]: readonly number[] = [0, 0]): unknown {
+  return {
+    gateway: {
+      workers: 2,
+      listeners: [{ port: byName }, { port: byPort, repository: 'docker-local' }],
+      hosts: {
+        'registry.test': { repositoryFrom: 'path' },
+        '*.registry.test': { repositoryFrom: 'host' },
+        'not-yet-trusted.test': 'docker-local',
+      },
+    },
+  }
+}
 
 export async function openSite(): Promise<Site> {
   await using opened = new AsyncDisposableStack()
   const machine = opened.use(
-    await Machine.create(['registry.test', 'docker-local.registry.test', 'docker.registry.test']),
+    await Machine.create(['registry.test', 'docker-local.registry.test', 'not-yet-trusted.test']),
   )
-  const caisson = opened.use(await startCaisson({ config: siteConfig }))
+  const caisson = opened.use(await startCaisson({ config: siteConfig() }))
   const docks = docksOf(caisson)
   for (const { registry } of docks) await machine.trust(registry, caisson.authorityFile)
 
   const site = opened.move()
-  const untrusted = `docker.registry.test:${caisson.ports[0]}`
+  const untrusted = `not-yet-trusted.test:${caisson.ports[0]}`
   return { caisson, machine, docks, untrusted, [Symbol.asyncDispose]: async () => site.disposeAsync() }
 }
 

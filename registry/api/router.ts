@@ -6,7 +6,7 @@ import { ping, version } from './system.ts'
 
 /** The REST API below `<context>/api`, in Artifactory's paths and fields where it has them. */
 export function openApi(services: Services): Router<RequestState> {
-  const router = new Router<RequestState>({ prefix: `${services.config.context}/api` })
+  const router = new Router<RequestState>({ prefix: `${services.config.context}/api`, sensitive: true })
   router.get('/system/ping', ping)
   router.get('/system/version', version)
   router.get('/repositories', (ctx) => listRepositories(ctx, services))

@@ -7,7 +7,7 @@ import { answerError, brokeOff } from './errors.ts'
 import type { Peers } from './peers.ts'
 import type { Services } from './services.ts'
 import { locateV2 } from './v2/address.ts'
-import { answerV2 } from './v2/dispatch.ts'
+import { answerV2, nameApi } from './v2/dispatch.ts'
 
 /** Everything that the registry answers, as one request handler. */
 export function openApp(services: Services, peers: Peers): Koa<RequestState> {
@@ -39,10 +39,12 @@ export function openApp(services: Services, peers: Peers): Koa<RequestState> {
 
 /** Before any routing, so that no rule of ours is applied to another spelling of the path than the gateway's were. */
 function targetOf(ctx: Context): RequestTarget {
+  const raw = ctx.req.url ?? ''
   try {
-    return parseRequestTarget(ctx.req.url ?? '')
+    return parseRequestTarget(raw)
   } catch (cause) {
     if (!(cause instanceof BadRequestTarget)) throw cause
+    if (/\/v2(?:\/|$)/.test(raw)) nameApi(ctx)
     throw new RegistryError('BAD_REQUEST', { message: cause.message, cause })
   }
 }

@@ -32,7 +32,7 @@ export const answers: Readonly<Record<ErrorCode, Answer>> = {
   PAGINATION_NUMBER_INVALID: { status: 400 },
   UNAVAILABLE: { status: 503, retryAfterSeconds: 5 },
   MANIFEST_TOO_LARGE: { status: 413, as: 'SIZE_INVALID' },
-  STORAGE_FULL: { status: 507 },
+  STORAGE_FULL: { status: 507, as: 'UNAVAILABLE' },
   BAD_REQUEST: { status: 400, as: 'UNSUPPORTED' },
 }
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { rm } from 'node:fs/promises'
+import { lstat, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import type { ListenAddress } from './listen-address.ts'
@@ -33,7 +33,7 @@ export async function listen(
   const server = createServer(serverOptions, (request, response) => void answer(request, response))
   server.setTimeout(idleTimeoutMs)
   server.on('checkContinue', (request, response) => {
-    expectContinue(request)
+    expectContinue(request, response)
     void answer(request, response)
   })
   watch(server)
@@ -50,7 +50,7 @@ async function bindPort(server: Server, { address, port }: ListenAddress & { kin
 
 async function bindSocket(server: Server, path: string): Promise<ListenAddress> {
   if (await answers(path)) throw new Error(`registry.listen: another caisson runs on ${path}`)
-  await rm(path, { force: true }) // left by a process that was killed
+  await removeLeftover(path)
   // Whoever reaches the socket is believed who the client is; bound at once with the right mode, not changed later.
   const before = process.umask(0o117)
   try {
@@ -70,6 +70,16 @@ async function listening(server: Server, where: string, taken: string): Promise<
     const reason = inUse ? taken : String(cause instanceof Error ? cause.message : cause)
     throw new Error(`registry.listen: cannot listen on ${where}: ${reason}`, { cause })
   }
+}
+
+/** What a process leaves behind that was killed. */
+async function removeLeftover(path: string): Promise<void> {
+  const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+  if (found && !found.isSocket()) throw new Error(`registry.listen: ${path} is a file and no socket`)
+  if (found) await rm(path)
 }
 
 async function answers(path: string): Promise<boolean> {

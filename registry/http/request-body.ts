@@ -1,13 +1,15 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { RegistryError } from '../domain/errors.ts'
 import type { Context } from './context.ts'
 
 const awaitingContinue = new WeakSet<IncomingMessage>()
 
-/** For `server.on('checkContinue')`: the client keeps the body back until {@link openBody} is read. */
-export function expectContinue(request: IncomingMessage): void {
+/** For `server.on('checkContinue')`: the client keeps the body back until {@link openBody} lets it go on. */
+export function expectContinue(request: IncomingMessage, response: ServerResponse): void {
   awaitingContinue.add(request)
+  // Node would close the connection after a refusal, and a client that has begun to send by then would not see it.
+  if (!/\bclose\b/i.test(request.headers.connection ?? '')) response.setHeader('Connection', 'keep-alive')
 }
 
 export function hasBody(ctx: Context): boolean {

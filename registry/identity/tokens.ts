@@ -42,16 +42,16 @@ const maxRemembered = 10_000
 export async function openTokens(secrets: Secrets, now: () => Date = () => new Date()): Promise<Tokens> {
   const key = await openSigningKey(secrets)
   // An ES256 verification costs more than the rest of a small request.
-  const verified = memoryCache<TokenContents>(maxRemembered)
+  const verified = memoryCache<Verified>(maxRemembered)
 
   return {
     issue: (contents, service) => issue(key, contents, service, now()),
     async verify(token) {
       const digest = hash('sha256', token, 'base64')
       const known = await verified.get(digest)
-      if (known) return known
+      if (known) return known.expiresAtMs > now().getTime() ? known.contents : undefined
       const fresh = await verify(key, token, now())
-      if (fresh) await verified.set(digest, fresh.contents, fresh.expiresInMs)
+      if (fresh) await verified.set(digest, fresh, lifetimeSeconds * 1000)
       return fresh?.contents
     },
   }
@@ -86,12 +86,17 @@ const claims = z.object({
   catalog: z.boolean(),
 })
 
-async function verify(key: SigningKey, token: string, now: Date) {
+interface Verified {
+  readonly contents: TokenContents
+  readonly expiresAtMs: number
+}
+
+async function verify(key: SigningKey, token: string, now: Date): Promise<Verified | undefined> {
   try {
     const { payload } = await jwtVerify(token, key.verify, { issuer, algorithms: [algorithm], currentDate: now })
     const { sub, exp, access, catalog } = claims.parse(payload)
     const contents: TokenContents = { user: sub === '' ? undefined : sub, grants: access, catalog }
-    return { contents, expiresInMs: exp * 1000 - now.getTime() }
+    return { contents, expiresAtMs: exp * 1000 }
   } catch (error) {
     if (error instanceof errors.JOSEError) return undefined
     throw error

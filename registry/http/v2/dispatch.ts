@@ -7,9 +7,14 @@ import type { ImageKind, RegistryKind, Request } from './call.ts'
 import { imageEndpoints, registryEndpoints, type ImageEndpoint, type RegistryEndpoint } from './endpoints.ts'
 import { parseResource, type Resource, type ResourceKind } from './resource.ts'
 
+/** On every answer below `/v2`, refusals too: clients take another server for a registry of the V1 API. */
+export function nameApi(ctx: Context): void {
+  ctx.set('Docker-Distribution-API-Version', 'registry/2.0')
+}
+
 /** Answers a request to the V2 API, or throws what it is to be answered with. */
 export async function answerV2(ctx: Context, services: Services, address: V2Address): Promise<void> {
-  ctx.set('Docker-Distribution-API-Version', 'registry/2.0')
+  nameApi(ctx)
   const resource = parseResource(address.rest)
   if (!resource)
     throw new RegistryError('NAME_UNKNOWN', { message: `the V2 API has nothing at ${ctx.state.target.path}` })

@@ -24,7 +24,7 @@ export function parseResource(rest: string): Resource | undefined {
   if (rest === '_catalog') return { kind: 'catalog' }
 
   const segments = rest.split('/')
-  const [before = '', parent = '', last = ''] = segments.slice(-3)
+  const [last = '', parent, before] = segments.toReversed()
   const name = (drop: number): string => segments.slice(0, -drop).join('/')
 
   if (parent === 'manifests') return { kind: 'manifest', name: name(2), reference: parseReference(last) }

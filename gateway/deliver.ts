@@ -20,7 +20,7 @@ export interface Delivery {
 export function deliver(incoming: IncomingMessage, answer: Answer, { sendfile, mapping, log }: Delivery): void {
   const status = incoming.statusCode ?? 502
   const place = incoming.headers[sendfileAnswer]
-  if (sendfile && typeof place === 'string' && status === 200 && answer.req.method === 'GET') {
+  if (sendfile && typeof place === 'string' && place !== '' && status === 200 && answer.req.method === 'GET') {
     const headers = answerHeaders(incoming, mapping, headersOfTheFile)
     incoming.resume()
     sendfile(answer, place, headers).catch((error: unknown) => {

@@ -6,6 +6,7 @@ import type { Listener } from './config.ts'
 import type { Forward } from './forward.ts'
 import { parseHost } from './host-name.ts'
 import { endIdle } from './idle.ts'
+import type { InFlight } from './in-flight.ts'
 import { refuse, sendWhole, type Refusal } from './refusal.ts'
 import { matchRoute, type Routes } from './routes.ts'
 import type { TrustedProxies } from './trusted-proxies.ts'
@@ -16,6 +17,7 @@ export interface Gate {
   readonly forward: Forward
   readonly isTrusted: TrustedProxies
   readonly accessLog: AccessLog
+  readonly inFlight: InFlight
   /** PEM text for /ca.crt. */
   authority(): string | undefined
   /** Port that `redirect: https` leads to; undefined when nothing listens with TLS. */
@@ -24,7 +26,11 @@ export interface Gate {
 
 /** Takes one request: answers it here, or forwards it. */
 export function enter(gate: Gate, listener: Listener, answer: Answer): void {
-  answer.on('close', () => gate.accessLog.write(answer))
+  gate.inFlight.begin()
+  answer.on('close', () => {
+    gate.accessLog.write(answer)
+    gate.inFlight.end()
+  })
   answer.on('timeout', () => endIdle(answer, 'client'))
   try {
     const arrival = receive(answer.req, listener, gate.isTrusted)

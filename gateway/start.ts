@@ -5,6 +5,7 @@ import type { GatewayConfig, Listener } from './config.ts'
 import { drain } from './drain.ts'
 import { createForward } from './forward.ts'
 import type { Gate } from './gate.ts'
+import { InFlight } from './in-flight.ts'
 import { listen } from './listen.ts'
 import { createServer, type SecureServer } from './server.ts'
 import { compileRoutes } from './routes.ts'
@@ -44,6 +45,7 @@ export async function startGateway(parts: GatewayParts): Promise<Gateway> {
     forward: createForward({ upstream, idleMs, sendfile, log }),
     isTrusted: compileTrustedProxies(config.trustedProxies),
     accessLog,
+    inFlight: new InFlight(),
     authority: () => certificates.authority(),
     securePort: () => listening.find(({ listener }) => listener.tls)?.port,
   }
@@ -72,6 +74,7 @@ export async function startGateway(parts: GatewayParts): Promise<Gateway> {
     reopenLogs: () => accessLog.reopen(),
     async stop() {
       await Promise.all(servers.map(({ server }) => drain(server, config.drainSeconds)))
+      await gate.inFlight.none()
       close()
     },
   }

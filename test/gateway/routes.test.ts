@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { gatewaySection, type GatewayConfig } from '../../gateway/config.ts'
 import { explainRoute } from '../../gateway/explain.ts'
 import { compileRoutes, matchRoute, type Match } from '../../gateway/routes.ts'

@@ -7,6 +7,7 @@ import type { CaissonConfig } from './config.ts'
 import { servesItself } from './config-checks.ts'
 import { processLog } from './log.ts'
 import type { Order, Readiness, Report } from './messages.ts'
+import { version } from './version.ts'
 
 interface Running {
   readonly readiness: Readiness
@@ -72,6 +73,7 @@ export async function runRegistry(
     config: config.registry,
     dataDirectory: config.dataDirectory,
     log,
+    version,
     ...(adminPassword === undefined ? {} : { firstAdminPassword: adminPassword }),
   })
   const { firstAdmin } = registry

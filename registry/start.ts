@@ -20,6 +20,8 @@ export interface RegistryParts {
   /** Made when missing; nobody else can look into it. */
   readonly dataDirectory: string
   readonly log: Logger
+  /** Of the product, for those who ask. */
+  readonly version: string
   /** Of the user `admin`, on the first start. Default: a generated one, kept in `<data>/admin-password`. */
   readonly firstAdminPassword?: string | undefined
 }
@@ -34,7 +36,7 @@ export interface Registry {
 
 /** Throws an error fit to be shown to the person who started it; nothing is left open then. */
 export async function startRegistry(parts: RegistryParts): Promise<Registry> {
-  const { config, dataDirectory, log, firstAdminPassword } = parts
+  const { config, dataDirectory, log, firstAdminPassword, version } = parts
   const addresses = config.listen.map(parseListenAddress)
   const peers = new Peers(config.trustedProxies)
 
@@ -53,6 +55,7 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
     checkPassword,
     tokens,
     log,
+    version,
   }
   const answer = openApp(services, peers).callback()
   const listeners: Listener[] = []

@@ -1,5 +1,5 @@
-import packageJson from '../../package.json' with { type: 'json' }
 import type { Context } from '../http/context.ts'
+import type { Services } from '../http/services.ts'
 
 /** For load balancers and monitors; needs no login. */
 export function ping(ctx: Context): void {
@@ -7,7 +7,7 @@ export function ping(ctx: Context): void {
   ctx.body = 'OK'
 }
 
-export function version(ctx: Context): void {
+export function answerVersion(ctx: Context, { version }: Services): void {
   ctx.status = 200
-  ctx.body = { product: 'Caisson', version: packageJson.version }
+  ctx.body = { product: 'Caisson', version }
 }

@@ -13,4 +13,6 @@ export interface Services {
   readonly checkPassword: CheckPassword
   readonly tokens: Tokens
   readonly log: Logger
+  /** Of the product. */
+  readonly version: string
 }

@@ -43,7 +43,8 @@ export async function startTestRegistry(section: Readonly<Record<string, unknown
   })
   const log: Record<string, unknown>[] = []
   const logger = pino({ level: 'info' }, linesInto(log))
-  const start = () => startRegistry({ config, dataDirectory, log: logger, firstAdminPassword: admin.password })
+  const parts = { config, dataDirectory, log: logger, version: '1.2.3', firstAdminPassword: admin.password }
+  const start = () => startRegistry(parts)
 
   const anonymous = new RegistryClient({ socketPath: socket }, localV2)
   const registry: Omit<TestRegistry, typeof Symbol.asyncDispose> = {

@@ -77,7 +77,7 @@ test('a password for the first admin that is too short is refused before anythin
     storage: { filesystem: join(directory.path, 'blobs') },
     database: `sqlite:${join(directory.path, 'caisson.db')}`,
   })
-  const parts = { config, dataDirectory: directory.path, log: pino({ enabled: false }) }
+  const parts = { config, dataDirectory: directory.path, log: pino({ enabled: false }), version: '1.2.3' }
   for (const firstAdminPassword of ['', 'short'])
     await assert.rejects(startRegistry({ ...parts, firstAdminPassword }), /expected at least 8/)
   await assert.rejects(stat(path), { code: 'ENOENT' })

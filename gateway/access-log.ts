@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import pino, { type Logger } from 'pino'
 import { combinedLine, jsonLine } from './access-log-lines.ts'
 import type { Answer } from './answer.ts'
@@ -14,7 +15,8 @@ export interface AccessLog {
 const bufferedBytes = 4096
 const flushMs = 1000
 
-export function openAccessLog({ file, format }: GatewayConfig['accessLog'], log: Logger): AccessLog {
+/** Rejects when the file cannot be opened. */
+export async function openAccessLog({ file, format }: GatewayConfig['accessLog'], log: Logger): Promise<AccessLog> {
   if (file === 'off') return { write() {}, reopen() {}, close() {} }
   const destination = pino.destination({
     dest: file === 'stdout' ? 1 : file,
@@ -23,6 +25,7 @@ export function openAccessLog({ file, format }: GatewayConfig['accessLog'], log:
     minLength: bufferedBytes,
     periodicFlush: flushMs,
   })
+  await once(destination, 'ready')
   // A full disk costs log lines, not the gateway.
   destination.on('error', (error) => log.error({ err: error, file }, 'the access log cannot be written'))
   const line = format === 'json' ? jsonLine : combinedLine

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { once } from 'node:events'
 import pino, { type Logger } from 'pino'
 import { combinedLine, jsonLine } from './access-log-lines.ts'
 import type { Answer } from './answer.ts'
@@ -9,7 +10,8 @@ export interface AccessLog {
   write(answer: Answer): void
   /** After the file was moved away. */
   reopen(): void
-  close(): void
+  /** Resolves when everything is written. */
+  close(): Promise<void>
 }
 
 const bufferedBytes = 4096
@@ -17,7 +19,7 @@ const flushMs = 1000
 
 /** Rejects when the file cannot be opened. */
 export async function openAccessLog({ file, format }: GatewayConfig['accessLog'], log: Logger): Promise<AccessLog> {
-  if (file === 'off') return { write() {}, reopen() {}, close() {} }
+  if (file === 'off') return { write() {}, reopen() {}, async close() {} }
   const destination = pino.destination({
     dest: file === 'stdout' ? 1 : file,
     sync: false,
@@ -25,6 +27,7 @@ export async function openAccessLog({ file, format }: GatewayConfig['accessLog']
     minLength: bufferedBytes,
     periodicFlush: flushMs,
   })
+  await once(destination, 'ready')
   await once(destination, 'ready')
   // A full disk costs log lines, not the gateway.
   destination.on('error', (error) => log.error({ err: error, file }, 'the access log cannot be written'))
@@ -34,9 +37,9 @@ export async function openAccessLog({ file, format }: GatewayConfig['accessLog']
     reopen: () => {
       if (file !== 'stdout') destination.reopen()
     },
-    close() {
-      destination.flushSync()
+    async close() {
       destination.end()
+      await once(destination, 'close')
     },
   }
 }

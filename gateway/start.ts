@@ -36,14 +36,16 @@ export interface Gateway {
 /** Rejects, with everything closed again, when a port cannot be had. */
 export async function startGateway(parts: GatewayParts): Promise<Gateway> {
   const { config, certificates, log } = parts
+  const routes = compileRoutes(config)
+  const isTrusted = compileTrustedProxies(config.trustedProxies)
   const upstream = openUpstream(config.upstream)
   const idleMs = config.idleTimeoutSeconds * 1000
   const sendfile = parts.sendfileRoot === undefined ? undefined : await createSendfile(parts.sendfileRoot)
-  const accessLog = openAccessLog(config.accessLog, log)
+  const accessLog = await openAccessLog(config.accessLog, log)
   const gate: Gate = {
-    routes: compileRoutes(config),
+    routes,
     forward: createForward({ upstream, idleMs, sendfile, log }),
-    isTrusted: compileTrustedProxies(config.trustedProxies),
+    isTrusted,
     accessLog,
     inFlight: new InFlight(),
     authority: () => certificates.authority(),
@@ -53,9 +55,9 @@ export async function startGateway(parts: GatewayParts): Promise<Gateway> {
     listener,
     server: createServer({ listener, gate, certificates, ticketKeys: parts.ticketKeys, idleMs, log }),
   }))
-  const close = () => {
+  const close = async () => {
     upstream.agent.destroy()
-    accessLog.close()
+    await accessLog.close()
   }
   const listening: { readonly port: number; readonly listener: Listener }[] = []
   try {
@@ -64,7 +66,7 @@ export async function startGateway(parts: GatewayParts): Promise<Gateway> {
     }
   } catch (error) {
     servers.forEach(({ server }) => server.close())
-    close()
+    await close()
     throw error
   }
   certificates.onChange(() => secure(servers).forEach((server) => server.setSecureContext(certificates.fallback())))
@@ -75,7 +77,7 @@ export async function startGateway(parts: GatewayParts): Promise<Gateway> {
     async stop() {
       await Promise.all(servers.map(({ server }) => drain(server, config.drainSeconds)))
       await gate.inFlight.none()
-      close()
+      await close()
     },
   }
 }

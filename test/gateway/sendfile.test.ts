@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ask, type Question } from '../helpers/https-client.ts'
-import { descriptorsFallTo, openDescriptors } from '../helpers/open-descriptors.ts'
+import { descriptorsFallTo } from '../helpers/open-descriptors.ts'
 import { RawConnection } from '../helpers/raw-connection.ts'
 import { certificate, runGateway, type RunningGateway } from '../helpers/running-gateway.ts'
 
@@ -163,14 +163,11 @@ test('without a root the offer is not made and the bytes come from the upstream'
 test('clients that leave in the middle leave no file open', async () => {
   await using running = await withBlob()
   await writeFile(running.blob, Buffer.alloc(32 * 1024 * 1024))
-  await get(running, running.blob, { headers: { Range: 'bytes=0-0' } })
-  const before = openDescriptors().filter((name) => name === running.blob).length
   for (let count = 0; count < 8; count++) {
     await using client = await RawConnection.open(running.port)
     client.send(`GET /v2/x/blobs/y?q=${running.blob} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
     await client.receive(100_000)
   }
-  assert.equal(before, 0)
   await descriptorsFallTo(0, (name) => name === running.blob)
 })
 

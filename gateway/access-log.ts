@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { once } from 'node:events'
 import pino, { type Logger } from 'pino'
 import { combinedLine, jsonLine } from './access-log-lines.ts'
 import type { Answer } from './answer.ts'
@@ -27,7 +26,6 @@ export async function openAccessLog({ file, format }: GatewayConfig['accessLog']
     minLength: bufferedBytes,
     periodicFlush: flushMs,
   })
-  await once(destination, 'ready')
   await once(destination, 'ready')
   // A full disk costs log lines, not the gateway.
   destination.on('error', (error) => log.error({ err: error, file }, 'the access log cannot be written'))

@@ -61,8 +61,10 @@ describe('docker', { skip: without('docker', 'dockerd', 'containerd', 'runc') },
     }
 
     test(`${client} pushes to and pulls from localhost without knowing any certificate`, async () => {
-      const registry = `localhost:${site.caisson.ports[1]}`
-      await pushesAndPulls(program, { by: 'port', registry, prefix: registry })
+      const [byName, byPort] = site.caisson.ports
+      const [port, path] = [`localhost:${byPort}`, `localhost:${byName}`]
+      await pushesAndPulls(program, { by: 'port', registry: port, prefix: port })
+      await pushesAndPulls(program, { by: 'path', registry: path, prefix: `${path}/docker-local` })
     })
 
     test(`${client} finds by host name what was pushed by port`, async () => {
@@ -138,6 +140,24 @@ describe('docker', { skip: without('docker', 'dockerd', 'containerd', 'runc') },
     await stranger.buildWithBuildKit('--pull', '--no-cache', '--tag', 'theirs:1', context)
 
     assert.equal(await layers(stranger, 'theirs:1'), 6)
+  })
+
+  test('docker manifest joins two images to one for two platforms', async () => {
+    const { registry, prefix } = site.docks[2] ?? assert.fail()
+    const person = await loggedIn(undefined, registry)
+    const images = [`${prefix}/joined:amd64`, `${prefix}/joined:arm64`] as const
+    for (const image of images) {
+      await build(person, image)
+      await person.run('push', image)
+    }
+    await person.run('manifest', 'create', `${prefix}/joined:1`, ...images)
+    await person.run('manifest', 'annotate', '--arch', 'arm64', `${prefix}/joined:1`, images[1])
+    await person.run('manifest', 'push', '--purge', `${prefix}/joined:1`)
+
+    const stranger = await engine.client()
+    await stranger.run('pull', '--platform', 'linux/amd64', `${prefix}/joined:1`)
+
+    assert.equal(await imageId(stranger, `${prefix}/joined:1`), await imageId(person, images[0]))
   })
 
   test('docker pulls by digest what it pushed by tag', async () => {

@@ -79,7 +79,7 @@ export class Machine implements AsyncDisposable {
 
   /** Runs until the machine is disposed of. */
   start(command: string, args: readonly string[], options: ProgramOptions = {}): Running {
-    const running = start('unshare', this.#inside(command, args), this.#withHome(options))
+    const running = start('unshare', this.#inside(command, args), { ...this.#withHome(options), name: command })
     this.#running.push(running)
     return running
   }

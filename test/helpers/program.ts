@@ -15,6 +15,8 @@ export interface ProgramOptions {
   readonly input?: string
   readonly directory?: string
   readonly timeoutMs?: number
+  /** What to call it in messages, when the command does not say it. */
+  readonly name?: string
 }
 
 /** A program in the background. It dies with this process, however this process dies. */
@@ -67,7 +69,7 @@ export function start(command: string, args: readonly string[], options: Program
     while (!pattern.test(output)) {
       const exitCode = await Promise.race([once(said, 'more').then(() => undefined), ended])
       if (exitCode !== undefined)
-        throw new Error(`${command} ended with ${exitCode} and never said ${pattern}:\n${output}`)
+        throw new Error(`${options.name ?? command} ended with ${exitCode} and never said ${pattern}:\n${output}`)
     }
   }
   return {

@@ -28,6 +28,7 @@ export function siteConfig([byName, byPort]: readonly number[] = [0, 0]): unknow
       workers: 2,
       listeners: [{ port: byName }, { port: byPort, repository: 'docker-local' }],
       hosts: {
+        localhost: { repositoryFrom: 'path' },
         'registry.test': { repositoryFrom: 'path' },
         '*.registry.test': { repositoryFrom: 'host' },
         'not-yet-trusted.test': 'docker-local',

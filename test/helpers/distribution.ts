@@ -1,7 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { start } from './program.ts'
+import { temporaryDirectory } from './temporary-directory.ts'
 
 /** Debian's docker-registry (distribution 2.8): somebody else's registry for ours to stand in front of. */
 export interface Distribution extends AsyncDisposable {
@@ -9,17 +9,16 @@ export interface Distribution extends AsyncDisposable {
 }
 
 export async function startDistribution(): Promise<Distribution> {
-  const directory = await mkdtemp(join(tmpdir(), 'caisson-distribution-'))
+  await using started = new AsyncDisposableStack()
+  const { path: directory } = started.use(await temporaryDirectory())
   const config = join(directory, 'config.yml')
   await writeFile(config, configuration(join(directory, 'data')))
-  const registry = start('docker-registry', ['serve', config])
+  const registry = started.use(start('docker-registry', ['serve', config]))
   await registry.says(listening)
+  const running = started.move()
   return {
     port: Number(listening.exec(registry.output())?.[1]),
-    [Symbol.asyncDispose]: async () => {
-      await registry[Symbol.asyncDispose]()
-      await rm(directory, { recursive: true, force: true })
-    },
+    [Symbol.asyncDispose]: async () => running.disposeAsync(),
   }
 }
 

@@ -1,7 +1,7 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run } from './program.ts'
+import { temporaryDirectory } from './temporary-directory.ts'
 
 /** Certificates as an administrator makes them who does not use ours, for the proxies in front of a registry. */
 export interface Authority extends AsyncDisposable {
@@ -17,48 +17,23 @@ export interface IssuedCertificate {
   readonly both: string
 }
 
-const keyType = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-noenc', '-days', '2']
+const selfSigned = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-noenc', '-days', '2']
 
 export async function createAuthority(): Promise<Authority> {
-  const directory = await mkdtemp(join(tmpdir(), 'caisson-authority-'))
+  await using made = new AsyncDisposableStack()
+  const { path: directory } = made.use(await temporaryDirectory())
   const [file, authorityKey] = [join(directory, 'ca.crt'), join(directory, 'ca.key')]
-  await run('openssl', [
-    'req',
-    '-x509',
-    ...keyType,
-    '-subj',
-    '/CN=A test authority',
-    '-keyout',
-    authorityKey,
-    '-out',
-    file,
-  ])
+  await run('openssl', [...selfSigned, '-subj', '/CN=A test authority', '-keyout', authorityKey, '-out', file])
 
   const issue = async (names: readonly string[]): Promise<IssuedCertificate> => {
-    const [cert, key, both] = ['crt', 'key', 'pem'].map((end) => join(directory, `${names[0]}.${end}`))
-    if (cert === undefined || key === undefined || both === undefined) throw new Error('unreachable')
-    const extensions = [
-      '-addext',
-      `subjectAltName=${names.map((name) => `DNS:${name}`).join()}`,
-      '-addext',
-      'basicConstraints=CA:FALSE',
-    ]
+    const [cert, key, both] = [join(directory, 'crt'), join(directory, 'key'), join(directory, 'both')]
+    const alternatives = `subjectAltName=${names.map((name) => `DNS:${name}`).join()}`
+    const subject = ['-subj', `/CN=${names[0]}`, '-addext', alternatives, '-addext', 'basicConstraints=CA:FALSE']
     const signedBy = ['-CA', file, '-CAkey', authorityKey]
-    await run('openssl', [
-      'req',
-      '-x509',
-      ...keyType,
-      ...signedBy,
-      '-subj',
-      `/CN=${names[0]}`,
-      ...extensions,
-      '-keyout',
-      key,
-      '-out',
-      cert,
-    ])
+    await run('openssl', [...selfSigned, ...signedBy, ...subject, '-keyout', key, '-out', cert])
     await writeFile(both, `${await readFile(cert, 'utf8')}${await readFile(key, 'utf8')}`, { mode: 0o600 })
     return { cert, key, both }
   }
-  return { file, issue, [Symbol.asyncDispose]: async () => rm(directory, { recursive: true, force: true }) }
+  const kept = made.move()
+  return { file, issue, [Symbol.asyncDispose]: async () => kept.disposeAsync() }
 }

@@ -1,11 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import { adminPassword } from './caisson.ts'
 import { freePort } from './free-port.ts'
 import { start } from './program.ts'
+import { temporaryDirectory } from './temporary-directory.ts'
 
 /** `caisson registry` on a TCP port, for a proxy that is not ours. */
 export interface RegistryAlone extends AsyncDisposable {
@@ -15,7 +15,8 @@ export interface RegistryAlone extends AsyncDisposable {
 const launcher = fileURLToPath(new URL('../../cli/caisson.js', import.meta.url))
 
 export async function startRegistryAlone(repositories: readonly string[]): Promise<RegistryAlone> {
-  const directory = await mkdtemp(join(tmpdir(), 'caisson-registry-'))
+  await using started = new AsyncDisposableStack()
+  const { path: directory } = started.use(await temporaryDirectory())
   const port = await freePort()
   const local = repositories.map((key) => [key, { type: 'local' }])
   const registry: unknown = { listen: `127.0.0.1:${port}`, repositories: Object.fromEntries(local) }
@@ -23,13 +24,8 @@ export async function startRegistryAlone(repositories: readonly string[]): Promi
   await writeFile(config, stringify({ registry }))
   const env = { CAISSON_ADMIN_PASSWORD: adminPassword }
   const args = [launcher, 'registry', '--config', config, '--data', join(directory, 'data')]
-  const process_ = start(process.execPath, args, { env })
+  const process_ = started.use(start(process.execPath, args, { env, name: 'caisson registry' }))
   await process_.says(/"msg":"ready"/)
-  return {
-    port,
-    [Symbol.asyncDispose]: async () => {
-      await process_[Symbol.asyncDispose]()
-      await rm(directory, { recursive: true, force: true })
-    },
-  }
+  const running = started.move()
+  return { port, [Symbol.asyncDispose]: async () => running.disposeAsync() }
 }

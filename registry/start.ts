@@ -59,11 +59,11 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
   }
   const answer = openApp(services, peers).callback()
   const listeners: Listener[] = []
-  for (const address of addresses) {
-    const listener = await listen(address, answer, (server) => peers.watch(server, address.kind))
-    opened.defer(() => listener.stop())
-    listeners.push(listener)
-  }
+  opened.defer(async () => {
+    await Promise.all(listeners.map((listener) => listener.stop()))
+  })
+  for (const address of addresses)
+    listeners.push(await listen(address, answer, (server) => peers.watch(server, address.kind)))
 
   const running = opened.move()
   return {

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { RegistryError, type ErrorCode } from '../domain/errors.ts'
 import { errorBody } from '../../wire/error-body.ts'
 import type { Context } from './context.ts'
+import { answerEarly } from './request-body.ts'
 import { requestId } from './request-id.ts'
 
 interface Answer {
@@ -39,7 +40,7 @@ export const answers: Readonly<Record<ErrorCode, Answer>> = {
 /** The one place that renders errors. Headers that a handler has set before it threw stay: they belong to the answer. */
 export function answerError(ctx: Context, error: unknown, log: Logger): void {
   // There is nobody to answer, and the stream that broke with the client is no failure of ours.
-  if (ctx.req.socket.destroyed) return
+  if (ctx.req.socket.destroyed && error instanceof Error && brokeOff(error)) return
   if (!(error instanceof RegistryError)) {
     const id = requestId(ctx)
     log.error({ err: error, requestId: id, method: ctx.method, url: ctx.req.url }, 'request failed')
@@ -52,6 +53,7 @@ export function answerError(ctx: Context, error: unknown, log: Logger): void {
 }
 
 function render(ctx: Context, status: number, code: string, message: string, detail: unknown): void {
+  answerEarly(ctx)
   ctx.status = status
   ctx.set('Content-Type', 'application/json')
   if (ctx.method !== 'HEAD') ctx.body = JSON.stringify(errorBody(code, message, detail))

@@ -33,7 +33,7 @@ export async function listen(
   const server = createServer(serverOptions, (request, response) => void answer(request, response))
   server.setTimeout(idleTimeoutMs)
   server.on('checkContinue', (request, response) => {
-    expectContinue(request, response)
+    expectContinue(request)
     void answer(request, response)
   })
   watch(server)

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { RegistryError } from '../domain/errors.ts'
 import type { Context } from './context.ts'
@@ -6,10 +6,19 @@ import type { Context } from './context.ts'
 const awaitingContinue = new WeakSet<IncomingMessage>()
 
 /** For `server.on('checkContinue')`: the client keeps the body back until {@link openBody} lets it go on. */
-export function expectContinue(request: IncomingMessage, response: ServerResponse): void {
+export function expectContinue(request: IncomingMessage): void {
   awaitingContinue.add(request)
-  // Node would close the connection after a refusal, and a client that has begun to send by then would not see it.
-  if (!/\bclose\b/i.test(request.headers.connection ?? '')) response.setHeader('Connection', 'keep-alive')
+}
+
+/**
+ * For an answer that does not wait for the body. Node closes the connection after it when the client asked for that, or
+ * waits for 100 Continue; but bytes that reach a closed socket reset the connection, and the client loses the answer with
+ * it. So the body is read out first, and whoever asked to close does so then.
+ */
+export function answerEarly({ req, res }: Context): void {
+  if (req.complete) return
+  if (/\bclose\b/i.test(req.headers.connection ?? '')) req.once('end', () => req.socket.destroySoon())
+  res.setHeader('Connection', 'keep-alive')
 }
 
 export function hasBody(ctx: Context): boolean {

@@ -65,6 +65,16 @@ test('an early refusal reaches a client that is still sending, and the connectio
   assert.equal((await connection.answer()).body.toString(), 'OK')
 })
 
+test('an early refusal also reaches a client that wants the connection closed, as docker did until 2026', async () => {
+  await using connection = await RawConnection.open(registry.port, 'plain')
+  const length = 8 * 1024 * 1024
+  connection.send(head('POST', post, ['Connection: close', `Content-Length: ${length}`]), Buffer.alloc(length - 1))
+  assert.equal((await connection.answer()).status, 401)
+  connection.send('x')
+  assert.equal((await connection.rest()).length, 0)
+  assert.equal(connection.error, undefined)
+})
+
 test('a client that leaves in the middle of a download leaves no error in the log', async () => {
   const digest = await admin.pushBlob('hello', Buffer.alloc(16 * 1024 * 1024))
   const connection = await RawConnection.open(registry.port, 'plain')

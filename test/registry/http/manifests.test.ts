@@ -132,12 +132,15 @@ test('what is no manifest, or has no media type, is refused', async () => {
 })
 
 test('a manifest of another media type is kept as it came', async () => {
-  const [mediaType, body] = ['application/vnd.example.thing.v1+json', Buffer.from('{ "thing": 1,\n"thing": 2}')]
-  const headers = { 'content-type': mediaType }
-  assert.equal((await admin.ask('PUT', 'hello/manifests/thing', { headers, body })).status, 201)
-  const kept = await anonymous.ask('GET', 'hello/manifests/thing')
-  assert.deepEqual(kept.body, body)
-  assert.equal(kept.headers['content-type'], mediaType)
+  const mediaType = 'application/vnd.example.thing.v1+json'
+  for (const body of ['{ "thing": 1,\n"thing": 2}', '{"thing":"größer"}', Buffer.from([0xff, 0x00, 0xc3])]) {
+    const headers = { 'content-type': mediaType }
+    assert.equal((await admin.ask('PUT', 'hello/manifests/thing', { headers, body })).status, 201)
+    const kept = await anonymous.ask('GET', 'hello/manifests/thing')
+    assert.deepEqual(kept.body, Buffer.from(body))
+    assert.equal(kept.headers['content-length'], String(Buffer.byteLength(body)))
+    assert.equal(kept.headers['content-type'], mediaType)
+  }
 })
 
 const maxBytes = 4 * 1024 * 1024

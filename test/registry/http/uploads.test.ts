@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { readdir } from 'node:fs/promises'
 import { after, test } from 'node:test'
 import { locationOf, type Answer } from '../../helpers/registry-client.ts'
 import { RawConnection } from '../../helpers/raw-connection.ts'
 import { localV2, startTestRegistry } from '../../helpers/registry.ts'
+import { noTinyFilesystem, tinyFilesystem } from '../../helpers/tiny-filesystem.ts'
 import { digestOfBytes } from '../../helpers/tiny-image.ts'
 
 const registry = await startTestRegistry()
@@ -234,6 +236,27 @@ test('two pushes of the same blob at the same time both succeed', async () => {
   )
   assert.ok((await isPushed('one', bytes)) && (await isPushed('two', bytes)))
 })
+
+test(
+  'a full disk fails the upload with 507, gives the space back, and leaves what was there',
+  { skip: noTinyFilesystem },
+  async () => {
+    await using disk = await tinyFilesystem(2)
+    await using small = await startTestRegistry({ storage: { filesystem: `${disk.path}/blobs` } })
+    const kept = await small.admin.pushBlob('hello', Buffer.from('fits'))
+    const large = Buffer.alloc(4 * 1024 * 1024)
+    const full = await small.admin.ask('POST', `hello/blobs/uploads/?digest=${digestOfBytes(large)}`, { body: large })
+    assert.equal(full.status, 507)
+    assert.equal(full.error(), 'UNAVAILABLE')
+    assert.deepEqual(await readdir(`${disk.path}/uploads`), [])
+
+    const upload = await small.admin.beginUpload('hello')
+    assert.equal((await small.admin.ask('PATCH', upload, { body: large })).status, 507)
+    assert.equal((await small.admin.ask('DELETE', upload)).status, 204)
+    await small.admin.pushBlob('hello', Buffer.alloc(1024 * 1024))
+    assert.equal((await small.anonymous.ask('GET', `hello/blobs/${kept}`)).body.toString(), 'fits')
+  },
+)
 
 test('two chunks at the same time: one is taken, the other one is told 416', async () => {
   const upload = await admin.beginUpload('both')

@@ -35,7 +35,8 @@ export class Answer<request extends IncomingMessage = IncomingMessage> extends S
   readonly startedAt: number = performance.now()
   arrival: Arrival | undefined = undefined
   match: Match | undefined = undefined
-  expectsContinue = false
+  /** What its `Expect` header asks for. */
+  expectation: 'nothing' | 'continue' | 'unknown' = 'nothing'
   upstream: UpstreamPart | undefined = undefined
   /** From here on it is the upstream's answer, and errors of its connection show in that. */
   isUpstreams = false

@@ -16,9 +16,15 @@ export class Refused extends Error {
   }
 }
 
+/** Node's servers leave out, unseen, what comes after the thousandth: no upstream shall get there. */
+const maxHeaders = 200
+
 /** Who asks, and for which host. Throws Refused. */
 export function receive(request: IncomingMessage, listener: Listener, isTrusted: TrustedProxies): Arrival {
-  const { headers, socket } = request
+  const { headers, socket, rawHeaders } = request
+  if (rawHeaders.length > maxHeaders * 2) {
+    throw new Refused({ status: 431, code: 'BAD_REQUEST', message: `there are more than ${maxHeaders} headers` })
+  }
   const peer = plainAddress(socket.remoteAddress ?? '')
   const believed = isTrusted(peer)
   const scheme = believed ? schemeOf(headers['x-forwarded-proto'], listener) : ownScheme(listener)

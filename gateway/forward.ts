@@ -41,7 +41,7 @@ export function createForward({ upstream, idleMs, sendfile, log }: Forwarding): 
   proxy.on('proxyReq', (outgoing, _request, answer, _options, socket) => {
     answer.upstream = { request: outgoing, socket, bytesReadBefore: socket.bytesRead, startedAt: performance.now() }
     outgoing.setTimeout(idleMs, () => endIdle(answer, 'upstream'))
-    if (answer.expectsContinue && !outgoing.headersSent) passOnExpectation(outgoing, answer)
+    if (answer.expectation === 'continue' && !outgoing.headersSent) passOnExpectation(outgoing, answer)
   })
 
   proxy.on('proxyRes', (incoming, request, answer) => {

@@ -40,20 +40,21 @@ const kept: ReadonlySet<string> = new Set([
 
 /** What of the client's headers goes upstream, and what the gateway adds. */
 export function forwardedHeaders(headers: IncomingHttpHeaders, arrival: Arrival): IncomingHttpHeaders {
-  const forwarded: IncomingHttpHeaders = {}
+  const forwarded: IncomingHttpHeaders = {
+    host: arrival.host,
+    'x-forwarded-for': arrival.forwardedFor,
+    'x-forwarded-proto': arrival.scheme,
+    'x-forwarded-host': arrival.host,
+    'x-forwarded-port': String(arrival.port),
+    'x-real-ip': arrival.remoteAddress,
+    'x-original-uri': arrival.target,
+    'x-request-id': arrival.id,
+  }
   const named = connectionOptions(headers.connection)
   for (const name in headers) {
     if (withheld.has(name) || withheldPrefixes.test(name) || !plainName.test(name)) continue
     if (named !== undefined && named.has(name) && !kept.has(name)) continue
     forwarded[name] = headers[name]
   }
-  forwarded['host'] = arrival.host
-  forwarded['x-forwarded-for'] = arrival.forwardedFor
-  forwarded['x-forwarded-proto'] = arrival.scheme
-  forwarded['x-forwarded-host'] = arrival.host
-  forwarded['x-forwarded-port'] = String(arrival.port)
-  forwarded['x-real-ip'] = arrival.remoteAddress
-  forwarded['x-original-uri'] = arrival.target
-  forwarded['x-request-id'] = arrival.id
   return forwarded
 }

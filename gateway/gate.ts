@@ -35,6 +35,7 @@ export function enter(gate: Gate, listener: Listener, answer: Answer): void {
   try {
     const arrival = receive(answer.req, listener, gate.isTrusted)
     answer.arrival = arrival
+    if (answer.expectation === 'unknown') throw new Refused(unknownExpectation)
     const { path, query } = parseRequestTarget(arrival.target)
     if (path === '/ca.crt') handOutAuthority(gate, answer)
     else if (listener.redirect) redirect(gate, answer, arrival)
@@ -79,6 +80,12 @@ function redirect(gate: Gate, answer: Answer, { host, target }: Arrival): void {
   }
   const name = /^(?:\[[^\]]*\]|[^:]*)/.exec(host)?.[0] ?? host
   sendWhole(answer, 308, ['Location', `https://${name}${port === 443 ? '' : `:${port}`}${target}`], '')
+}
+
+const unknownExpectation: Refusal = {
+  status: 417,
+  code: 'UNSUPPORTED',
+  message: 'the only expectation understood is 100-continue',
 }
 
 function unknownHost(host: string): Refusal {

@@ -12,6 +12,8 @@ export interface Refusal {
 
 /** An answer of the gateway's own, in the form of the registry's errors. */
 export function refuse(answer: Answer, refusal: Refusal): void {
+  // What is answered here needs nothing more from there.
+  if (!answer.isUpstreams) answer.upstream?.request.destroy()
   if (answer.headersSent) {
     answer.destroy()
     return

@@ -1,6 +1,6 @@
 import http, { type IncomingMessage, type Server } from 'node:http'
 import https from 'node:https'
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import type { Logger } from 'pino'
 import { Answer } from './answer.ts'
@@ -63,6 +63,7 @@ export function createServer({
   server.timeout = idleMs
 
   const current = new WeakMap<Socket, Answer>()
+  const refused = new WeakSet<Socket>()
   const take = (request: IncomingMessage, answer: Answer) => {
     current.set(request.socket, answer)
     // The server is closing: the client must not count on this connection.
@@ -71,15 +72,20 @@ export function createServer({
   }
   server.on('request', take)
   server.on('checkContinue', (request, answer) => {
-    answer.expectsContinue = true
+    answer.expectation = 'continue'
     take(request, answer)
   })
-  server.on('checkExpectation', (_request, answer) => {
-    refuse(answer, { status: 417, code: 'UNSUPPORTED', message: 'the only expectation understood is 100-continue' })
+  server.on('checkExpectation', (request, answer) => {
+    answer.expectation = 'unknown'
+    take(request, answer)
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    log.debug({ err: error }, 'a request could not be parsed')
-    endUnparsed(error, socket as Socket, current.get(socket as Socket))
+    if (!(socket instanceof Socket)) return
+    // What follows the first error is read and dropped until the connection ends.
+    if (refused.has(socket) && !lost.has(error.code)) return
+    refused.add(socket)
+    log.debug({ err: error, remote: socket.remoteAddress }, 'a request could not be parsed')
+    endUnparsed(error, socket, current.get(socket))
   })
   return server
 }
@@ -96,16 +102,27 @@ function chooseContext(
   }
 }
 
+/** The client is gone, also when it left within a body. */
+const lost: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'EPIPE', 'HPE_INVALID_EOF_STATE'])
+const lingeringMs = 2000
+
 /** What the parser refused: between requests, in a head, or within the body of a request that is being answered. */
 function endUnparsed(error: NodeJS.ErrnoException, socket: Socket, answer: Answer | undefined): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
+  if (!socket.writable || lost.has(error.code)) {
     socket.destroy()
     return
   }
   const unanswered = answer === undefined || answer.writableFinished
-  if (unanswered) socket.end(rawRefusal(unparsed(error)), () => socket.destroy())
+  if (unanswered) endWith(socket, rawRefusal(unparsed(error)))
   else if (answer.headersSent) socket.destroy()
   else refuse(answer, unparsed(error))
+}
+
+/** Gives the client the time to read the answer: a reset would take it away. */
+function endWith(socket: Socket, text: string): void {
+  socket.end(text)
+  const deadline = setTimeout(() => socket.destroy(), lingeringMs)
+  socket.once('close', () => clearTimeout(deadline))
 }
 
 function unparsed({ code }: NodeJS.ErrnoException): Refusal {

@@ -1,4 +1,6 @@
 import { once } from 'node:events'
+import { mkdir, open } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import pino, { type Logger } from 'pino'
 import { combinedLine, jsonLine } from './access-log-lines.ts'
 import type { Answer } from './answer.ts'
@@ -19,10 +21,10 @@ const flushMs = 1000
 /** Rejects when the file cannot be opened. */
 export async function openAccessLog({ file, format }: GatewayConfig['accessLog'], log: Logger): Promise<AccessLog> {
   if (file === 'off') return { write() {}, reopen() {}, async close() {} }
+  if (file !== 'stdout') await assertWritable(file)
   const destination = pino.destination({
     dest: file === 'stdout' ? 1 : file,
     sync: false,
-    mkdir: true,
     minLength: bufferedBytes,
     periodicFlush: flushMs,
   })
@@ -39,5 +41,15 @@ export async function openAccessLog({ file, format }: GatewayConfig['accessLog']
       destination.end()
       await once(destination, 'close')
     },
+  }
+}
+
+async function assertWritable(file: string): Promise<void> {
+  try {
+    await mkdir(dirname(file), { recursive: true })
+    await (await open(file, 'a')).close()
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new Error(`the access log cannot be written: ${reason}; change gateway.accessLog.file`, { cause: error })
   }
 }

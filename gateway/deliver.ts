@@ -46,7 +46,6 @@ export function deliver(incoming: IncomingMessage, answer: Answer, { sendfile, m
 
 /** The upstream wants no more of the body: its connection is given up, the client's is read on for a while. */
 async function deliverEarly(incoming: IncomingMessage, answer: Answer, headers: string[]): Promise<void> {
-  answer.req.unpipe()
   const discarded = discardBody(answer.req)
   answer.writeHead(incoming.statusCode ?? 502, incoming.statusMessage ?? '', [...headers, 'Connection', 'close'])
   await piped(incoming, answer, { end: false })

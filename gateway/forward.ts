@@ -4,6 +4,7 @@ import { createProxyServer } from 'http-proxy'
 import type { Logger } from 'pino'
 import { sendfileByPath, sendfileOffer } from '../wire/sendfile.ts'
 import { Answer } from './answer.ts'
+import { BatchedBody } from './batched-body.ts'
 import { deliver } from './deliver.ts'
 import { forwardedHeaders } from './forwarded-headers.ts'
 import { endIdle } from './idle.ts'
@@ -81,7 +82,7 @@ export function createForward({ upstream, idleMs, sendfile, log }: Forwarding): 
     if (!arrival.hasBody && request.method !== 'GET' && request.method !== 'HEAD') headers['content-length'] = '0'
     request.headers = headers
     request.url = upstreamTarget
-    if (arrival.hasBody) proxy.web(request, answer)
+    if (arrival.hasBody) proxy.web(request, answer, { buffer: new BatchedBody(request) })
     else proxy.web(request, answer, withoutBody)
   }
 }

@@ -26,10 +26,10 @@ export interface Gate {
 
 /** Takes one request: answers it here, or forwards it. */
 export function enter(gate: Gate, listener: Listener, answer: Answer): void {
-  gate.inFlight.begin()
+  gate.inFlight.begin(answer)
   answer.on('close', () => {
     gate.accessLog.write(answer)
-    gate.inFlight.end()
+    gate.inFlight.end(answer)
   })
   answer.on('timeout', () => endIdle(answer, 'client'))
   try {

@@ -1,21 +1,28 @@
-/** Counts what has begun and not ended, so that whoever closes something can wait for its last users. */
+import type { Answer } from './answer.ts'
+
+/** The answers that are not given yet, so that a stop can wait for the last of them. */
 export class InFlight {
-  #count = 0
+  readonly #answers = new Set<Answer>()
   #waiting: (() => void)[] = []
 
-  begin(): void {
-    this.#count += 1
+  begin(answer: Answer): void {
+    this.#answers.add(answer)
   }
 
-  end(): void {
-    this.#count -= 1
-    if (this.#count > 0) return
+  end(answer: Answer): void {
+    this.#answers.delete(answer)
+    if (this.#answers.size > 0) return
     this.#waiting.forEach((resolve) => resolve())
     this.#waiting = []
   }
 
+  /** Those that have not begun will say that their connection ends. */
+  closeConnections(): void {
+    this.#answers.forEach((answer) => (answer.shouldKeepAlive = false))
+  }
+
   /** Resolves when there is none. */
   async none(): Promise<void> {
-    if (this.#count > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    if (this.#answers.size > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
   }
 }

@@ -40,6 +40,7 @@ export function discardBody(request: IncomingMessage): Promise<void> {
   }
   const deadline = setTimeout(finish, maxMs)
   const silence = setTimeout(finish, maxSilenceMs)
+  request.unpipe()
   request.on('data', count).on('end', finish).on('close', finish)
   request.resume()
   return promise

@@ -69,16 +69,19 @@ export async function startGateway(parts: GatewayParts): Promise<Gateway> {
     await close()
     throw error
   }
+  let stopped: Promise<void> | undefined
+  const stop = async () => {
+    gate.inFlight.closeConnections()
+    await Promise.all(servers.map(({ server }) => drain(server, config.drainSeconds)))
+    await gate.inFlight.none()
+    await close()
+  }
   certificates.onChange(() => secure(servers).forEach((server) => server.setSecureContext(certificates.fallback())))
   return {
     listening,
     setTicketKeys: (keys) => secure(servers).forEach((server) => server.setTicketKeys(keys)),
     reopenLogs: () => accessLog.reopen(),
-    async stop() {
-      await Promise.all(servers.map(({ server }) => drain(server, config.drainSeconds)))
-      await gate.inFlight.none()
-      await close()
-    },
+    stop: () => (stopped ??= stop()),
   }
 }
 

@@ -59,8 +59,6 @@ export async function runGateway(settings: GatewaySettings = {}): Promise<Runnin
     log: pino({ level: 'debug' }, { write: (line: string) => void messages.push(line) }),
   })
   const ports = gateway.listening.map(({ port }) => port)
-  let stopped: Promise<void> | undefined
-  const stop = () => (stopped ??= gateway.stop())
   return {
     gateway,
     directory,
@@ -69,11 +67,11 @@ export async function runGateway(settings: GatewaySettings = {}): Promise<Runnin
     files: directory,
     messages,
     async accessLog() {
-      await stop()
+      await gateway.stop()
       return (await readFile(accessLogFile, 'utf8')).trimEnd().split('\n')
     },
     async [Symbol.asyncDispose]() {
-      await stop()
+      await gateway.stop()
       await upstream?.stop()
       await rm(directory, { recursive: true, force: true })
     },

@@ -1,3 +1,4 @@
+import { bodyBytesPassed } from '../wire/young-garbage.ts'
 import { ClientRequest, type IncomingMessage } from 'node:http'
 import { Stream, Writable } from 'node:stream'
 
@@ -24,20 +25,25 @@ export class BatchedBody extends Stream {
   }
 }
 
-function batching(outgoing: ClientRequest): Writable {
-  return new Writable({
+function batching(destination: Batchable): Writable {
+  const batches = new Writable({
     highWaterMark: batchBytes,
-    writev(chunks, done) {
-      // The socket is corked, not the request: a corked request loses count of whether it will ever drain.
-      const { socket } = outgoing
-      socket?.cork()
-      for (const { chunk } of chunks) outgoing.write(chunk)
-      socket?.uncork()
-      if (outgoing.writableNeedDrain) outgoing.once('drain', done)
-      else setImmediate(done)
+    writev(chunks: readonly { readonly chunk: Buffer }[], done) {
+      destination.cork?.()
+      chunks.forEach(({ chunk }, index) => {
+        if (index < chunks.length - 1) destination.write(chunk)
+        else destination.write(chunk, () => done()) // called when the batch has left, or the connection is gone
+      })
+      destination.uncork?.()
+      bodyBytesPassed(chunks.reduce((t, { chunk }) => t + chunk.length, 0))
     },
     final(done) {
-      outgoing.end(done)
+      destination.end()
+      done()
     },
   })
+  destination.once('close', () => batches.destroy())
+  return batches
 }
+
+type Batchable = NodeJS.WritableStream & { cork?(): void; uncork?(): void }

@@ -7,7 +7,8 @@ import { answerHeaders } from './answer-headers.ts'
 import { awaitsBody, type Answer } from './answer.ts'
 import { discardBody } from './lingering-close.ts'
 import type { UrlMapping } from './public-urls.ts'
-import { refuse } from './refusal.ts'
+import { refuse, type Refusal } from './refusal.ts'
+import { collect, isSmall } from './small-answers.ts'
 import { headersOfTheFile, type Sendfile } from './sendfile.ts'
 
 export interface Delivery {
@@ -37,11 +38,36 @@ export function deliver(incoming: IncomingMessage, answer: Answer, { sendfile, m
     })
     return
   }
+  if (isSmall(incoming, answer.req.method)) {
+    deliverWhole(incoming, answer, headers, log)
+    return
+  }
   answer.writeHead(status, incoming.statusMessage ?? '', headers)
   // An upstream that breaks off ends in answer.destroy(): the client must not take what came for the whole.
   pipeline(incoming, answer, (error) => {
     if (error?.code === 'ECONNRESET') log.warn({ path: answer.req.url }, 'the upstream broke off within its answer')
   })
+}
+
+function deliverWhole(incoming: IncomingMessage, answer: Answer, headers: string[], log: Logger): void {
+  collect(incoming, (error, bytes) => {
+    if (answer.headersSent || answer.destroyed) return
+    if (error) {
+      log.warn({ err: error, path: answer.req.url }, 'the upstream broke off within its answer')
+      refuse(answer, truncated)
+      return
+    }
+    answer.writeHead(incoming.statusCode ?? 502, incoming.statusMessage ?? '', headers)
+    answer.bodyBytes = bytes.length
+    answer.end(bytes)
+  })
+}
+
+const truncated: Refusal = {
+  status: 502,
+  code: 'UNAVAILABLE',
+  message: 'the registry broke off within its answer',
+  headers: ['Retry-After', '5'],
 }
 
 /** The upstream wants no more of the body: its connection is given up, the client's is read on for a while. */

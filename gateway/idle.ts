@@ -7,12 +7,11 @@ export function endIdle(answer: Answer, side: 'client' | 'upstream'): void {
   if (side === 'client' && outgoing?.writableNeedDrain) return
   if (side === 'upstream' && answer.writableNeedDrain) return
 
-  if (answer.headersSent) {
-    outgoing?.destroy()
-    answer.destroy()
-  } else if (awaitsBody(answer) && !outgoing?.writableNeedDrain) {
+  if (answer.headersSent) answer.destroy()
+  else if (awaitsBody(answer) && !outgoing?.writableNeedDrain) {
     refuse(answer, { status: 408, code: 'BAD_REQUEST', message: 'the rest of the request did not come' })
   } else {
     refuse(answer, { status: 504, code: 'UNAVAILABLE', message: 'the registry took too long to answer' })
   }
+  outgoing?.destroy()
 }

@@ -14,7 +14,7 @@ export interface Refusal {
 export function refuse(answer: Answer, refusal: Refusal): void {
   // What is answered here needs nothing more from there.
   if (!answer.isUpstreams) answer.upstream?.request.destroy()
-  if (answer.headersSent) {
+  if (answer.headersSent || answer.destroyed) {
     answer.destroy()
     return
   }

@@ -53,6 +53,12 @@ export function openUpstream(address: string): Upstream {
 const pooled = { keepAlive: true, scheduling: 'lifo', maxFreeSockets: maxIdleConnections } as const
 
 class PlainAgent extends http.Agent {
+  constructor(options: http.AgentOptions) {
+    // Without TLS there is no server name, but Node would look for one in the Host header of every request.
+    const nameless: https.AgentOptions = { ...options, servername: '' }
+    super(nameless)
+  }
+
   override createConnection(...given: Parameters<http.Agent['createConnection']>): Duplex | null | undefined {
     return prepared(super.createConnection(...given))
   }

@@ -43,7 +43,8 @@ function assertRefusal(answer: RawAnswer, status: number, code: string): void {
   assert.ok(errors[0]?.message)
 }
 
-const byLength = 'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\npart'
+const byLength = 'HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\npart'
+const small = 'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\npart'
 const byChunks = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n'
 const truncations = [
   ['Content-Length, closed', byLength, ends, 'socket'],
@@ -64,6 +65,25 @@ for (const [name, bytes, then, upstreamBy] of truncations) {
     assert.equal(answer.complete, false)
   })
 }
+
+for (const [name, then] of [
+  ['closed', ends],
+  ['reset', resets],
+] as const) {
+  test(`truncated upstream (a small answer, ${name}): 502, because nothing of it was passed on`, async () => {
+    await using running = await runGateway({ upstreamSpeaks: 'bytes', upstreamBy: 'port', upstream: says(small, then) })
+    await using client = await RawConnection.open(running.port)
+    const answer = await client.send(get).answer()
+    assertRefusal(answer, 502, 'UNAVAILABLE')
+    assert.equal(answer.header('retry-after'), '5')
+  })
+}
+
+test('stalled upstream, within a small answer: 504 after the idle time', async () => {
+  await using running = await runGateway({ ...idle, upstreamSpeaks: 'bytes', upstream: says(small, stalls) })
+  await using client = await RawConnection.open(running.port)
+  assertRefusal(await client.send(get).answer(), 504, 'UNAVAILABLE')
+})
 
 test('stalled upstream, before its answer: 504 after the idle time', async () => {
   await using running = await runGateway({ ...idle, upstreamSpeaks: 'bytes', upstream: says('', stalls) })

@@ -172,7 +172,7 @@ test('a transfer that does not finish is broken off when the time to drain is ov
   await using running = await runGateway({
     config: { drainSeconds: 0 },
     upstream: (_request, response) => {
-      response.writeHead(200, { 'Content-Length': 100 })
+      response.writeHead(200, { 'Content-Length': 100_000 })
       response.write('part', () => begun.resolve(undefined))
     },
   })

@@ -1,14 +1,9 @@
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 
-const shortest = 8
-
-/** From the terminal, twice and without echo, or the first line of standard input. Throws when it is too short. */
+/** From the terminal, twice and without echo, or the first line of standard input. */
 export async function askPassword(): Promise<string> {
-  const password = process.stdin.isTTY ? await fromTerminal() : await firstLine()
-  if (password.length < shortest)
-    throw new Error(`the password is shorter than ${shortest} characters; choose a longer one`)
-  return password
+  return process.stdin.isTTY ? await fromTerminal() : await firstLine()
 }
 
 async function firstLine(): Promise<string> {

@@ -13,6 +13,12 @@ if (Number(process.versions.node.split('.')[0]) < oldest) {
 }
 
 // The sources when there are sources, what the build made of them in a published package.
-const source = new URL('./program.ts', import.meta.url)
-const { run } = await import(existsSync(source) ? source.href : new URL('./program.js', import.meta.url).href)
-await run(process.argv)
+const extension = existsSync(new URL('./program.ts', import.meta.url)) ? 'ts' : 'js'
+if (process.argv[2] === 'worker') {
+  // A process that serve has started; it does without the command line.
+  const { runWorker } = await import(`./worker.${extension}`)
+  runWorker()
+} else {
+  const { run } = await import(`./program.${extension}`)
+  await run(process.argv)
+}

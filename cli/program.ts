@@ -7,7 +7,6 @@ import { processLog } from './log.ts'
 import { gatewayCommand, registryCommand, serveCommand } from './serve-command.ts'
 import { userCommand } from './user-command.ts'
 import { version } from './version.ts'
-import { runWorker } from './worker.ts'
 
 /** The command line. Exit status: 0 good, 1 failed, 2 wrong use. */
 export async function run(argv: readonly string[]): Promise<void> {
@@ -33,7 +32,6 @@ function program(): Command {
     .addCommand(checkCommand())
     .addCommand(explainCommand())
     .addCommand(userCommand())
-    .addCommand(new Command('worker').description('a process that serve starts').action(runWorker), { hidden: true })
   return withStrictUse(root)
 }
 
@@ -42,7 +40,7 @@ function withStrictUse(command: Command): Command {
   command.exitOverride().showHelpAfterError('(--help shows how it is used)')
   for (const inner of command.commands) {
     withStrictUse(inner)
-    if (inner.commands.length === 0 && inner.name() !== 'worker') {
+    if (inner.commands.length === 0) {
       inner
         .option('--config <file>', 'configuration file')
         .option('--data <directory>', 'directory of everything that is kept')

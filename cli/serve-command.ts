@@ -5,7 +5,7 @@ import { loadConfig } from './config.ts'
 import { makeDirectories } from './data-directory.ts'
 import { processLog } from './log.ts'
 import { serve, type ServeOptions, type Serving } from './serve.ts'
-import { runRegistry } from './worker.ts'
+import { runRegistry } from './run-registry.ts'
 
 export function serveCommand(): Command {
   return new Command('serve')

@@ -55,12 +55,14 @@ export class SupervisedProcess {
     if (child?.connected) child.send(order)
   }
 
-  /** Lets it finish; resolves when it has ended. */
-  async stop(): Promise<void> {
+  /** Lets it finish, for so long at most; resolves when it has ended. */
+  async stop(deadlineMs: number): Promise<void> {
     this.#stopping = true
     clearTimeout(this.#restart)
     this.send({ stop: true })
+    const deadline = setTimeout(() => this.kill(), deadlineMs)
     await this.#exited
+    clearTimeout(deadline)
   }
 
   kill(): void {

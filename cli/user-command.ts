@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { hashPassword } from '../registry/identity/passwords.ts'
+import { checkNewPassword, hashPassword } from '../registry/identity/passwords.ts'
 import type { Users } from '../registry/storage/metadata-store.ts'
 import { openSqliteMetadata } from '../registry/storage/sqlite-metadata.ts'
 import { askPassword } from './ask-password.ts'
@@ -18,7 +18,7 @@ export function userCommand(): Command {
     .action(async (userName: string, options: { admin: boolean }, command: Command) => {
       if (!name.test(userName))
         throw new Error(`"${userName}" is not a user name: expected letters, digits, ".", "_", "-" and "@"`)
-      const passwordHash = await hashPassword(await askPassword())
+      const passwordHash = await newPasswordHash()
       const added = await withUsers(command, (users) =>
         users.addUser({ name: userName, passwordHash, admin: options.admin }),
       )
@@ -30,7 +30,7 @@ export function userCommand(): Command {
     .command('password <name>')
     .description('change the password, which is asked for or read from standard input')
     .action(async (userName: string, _options, command: Command) => {
-      const passwordHash = await hashPassword(await askPassword())
+      const passwordHash = await newPasswordHash()
       if (!(await withUsers(command, (users) => users.setPassword(userName, passwordHash))))
         throw new Error(unknown(userName))
       console.log(`changed the password of ${userName}`)
@@ -50,6 +50,12 @@ export function userCommand(): Command {
       console.log(`removed ${userName}`)
     })
   return user
+}
+
+async function newPasswordHash(): Promise<string> {
+  const password = await askPassword()
+  checkNewPassword(password)
+  return await hashPassword(password)
 }
 
 function unknown(userName: string): string {

@@ -1,4 +1,3 @@
-import { bodyBytesPassed } from '../wire/young-garbage.ts'
 import { ClientRequest, type IncomingMessage } from 'node:http'
 import { Stream, Writable } from 'node:stream'
 
@@ -35,7 +34,6 @@ function batching(destination: Batchable): Writable {
         else destination.write(chunk, () => done()) // called when the batch has left, or the connection is gone
       })
       destination.uncork?.()
-      bodyBytesPassed(chunks.reduce((t, { chunk }) => t + chunk.length, 0))
     },
     final(done) {
       destination.end()

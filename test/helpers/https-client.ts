@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { Agent, request } from 'node:https'
-import type { IncomingHttpHeaders } from 'node:http'
+import { request, type Agent } from 'node:https'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 
 export interface Answer {
@@ -30,7 +30,7 @@ export async function ask(authority: string, url: string, question: Question = {
     ...(question.agent && { agent: question.agent }),
   })
   sent.end(question.body)
-  const [answer] = (await once(sent, 'response')) as [import('node:http').IncomingMessage]
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage]
   const body = await buffer(answer)
   return { status: answer.statusCode ?? 0, headers: answer.headers, body, text: () => body.toString() }
 }

@@ -4,7 +4,7 @@ import { openServerCertificates } from '../certs/store.ts'
 import { startGateway } from '../gateway/start.ts'
 import type { CaissonConfig } from './config.ts'
 import { servesItself } from './config-checks.ts'
-import type { Running } from './worker.ts'
+import type { Running } from './running.ts'
 
 export async function runGateway(config: CaissonConfig, ticketKeys: Buffer, log: Logger): Promise<Running> {
   const certificates = await openServerCertificates({

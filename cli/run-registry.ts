@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { startRegistry } from '../registry/start.ts'
 import type { CaissonConfig } from './config.ts'
 import { version } from './version.ts'
-import type { Running } from './worker.ts'
+import type { Running } from './running.ts'
 
 /** Also what `caisson registry` does by itself. */
 export async function runRegistry(

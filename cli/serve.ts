@@ -123,7 +123,7 @@ async function keepCertificates(config: CaissonConfig, log: Logger): Promise<{ s
   const ensure = async () => {
     const directory = join(config.dataDirectory, 'certs')
     const done = await ensureSelfSigned({ directory, hosts: certificateHosts(config) })
-    log.info({ certificates: done }, 'certificates are in place')
+    if (done.because !== undefined) log.info({ because: done.because, validTo: done.validTo }, 'a certificate was made')
   }
   await ensure()
   const timer = setInterval(() => {

@@ -1,13 +1,6 @@
 import { processLog } from './log.ts'
-import type { Order, Readiness, Report } from './messages.ts'
-
-/** A gateway or a registry, as its process deals with it. */
-export interface Running {
-  readonly readiness: Readiness
-  setTicketKeys?(keys: Buffer): void
-  reopenLogs?(): void
-  stop(): Promise<void>
-}
+import type { Order, Report } from './messages.ts'
+import type { Running } from './running.ts'
 
 /**
  * The life of a supervised process: it waits for its order, runs the gateway or the registry, and ends when told to or

@@ -3,7 +3,6 @@ import { hash } from 'node:crypto'
 import { selectBytes } from '../../../wire/byte-range.ts'
 import { algorithmOf, digestOf, type Digest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
-import { parseManifest } from '../../domain/manifest.ts'
 import { parseTag, type Reference, type Tag } from '../../domain/names.ts'
 import type { Context } from '../context.ts'
 import { readBody } from '../request-body.ts'
@@ -53,9 +52,8 @@ export async function putManifest(ctx: Context, call: ImageCall<'manifest'>): Pr
   ctx.status = 201
   ctx.set('Location', publicUrl(ctx, call, `manifests/${digest}`))
   ctx.set('Docker-Content-Digest', digest)
-  const { subject } = parseManifest(mediaType, bytes)
-  // OCI distribution 1.1, "Pushing Manifests with Subject".
-  if (subject !== undefined) ctx.set('OCI-Subject', subject)
+  // No OCI-Subject: it promises the referrers API, and without the header a client keeps its list of referrers in a tag
+  // (OCI distribution 1.1, "Pushing Manifests with Subject" and "Referrers Tag Schema").
   if ('digest' in resource.reference && tags.length > 0) ctx.set('OCI-Tag', [...tags])
   empty(ctx)
 }

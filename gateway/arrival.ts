@@ -25,6 +25,9 @@ export function receive(request: IncomingMessage, listener: Listener, isTrusted:
   if (rawHeaders.length > maxHeaders * 2) {
     throw new Refused({ status: 431, code: 'BAD_REQUEST', message: `there are more than ${maxHeaders} headers` })
   }
+  // Its answer would repeat the headers that the gateway adds for the registry alone.
+  if (request.method === 'TRACE')
+    throw new Refused({ status: 405, code: 'UNSUPPORTED', message: 'there is no TRACE here' })
   const peer = plainAddress(socket.remoteAddress ?? '')
   const believed = isTrusted(peer)
   const scheme = believed ? schemeOf(headers['x-forwarded-proto'], listener) : ownScheme(listener)

@@ -19,7 +19,8 @@ export interface Delivery {
 
 /** Brings the upstream's answer to the client: complete, or visibly broken off. Throws before anything was sent. */
 export function deliver(incoming: IncomingMessage, answer: Answer, { sendfile, mapping, log }: Delivery): void {
-  const status = incoming.statusCode ?? 502
+  const status = incoming.statusCode ?? 0
+  if (status < 200) throw new Error(`the upstream answered with status ${status}`)
   const place = incoming.headers[sendfileAnswer]
   if (sendfile && typeof place === 'string' && place !== '' && status === 200 && answer.req.method === 'GET') {
     const headers = answerHeaders(incoming, mapping, headersOfTheFile)
@@ -32,24 +33,24 @@ export function deliver(incoming: IncomingMessage, answer: Answer, { sendfile, m
   }
   const headers = answerHeaders(incoming, mapping)
   if (awaitsBody(answer)) {
-    deliverEarly(incoming, answer, headers).catch((error: unknown) => {
+    deliverEarly(incoming, answer, status, headers).catch((error: unknown) => {
       log.warn({ err: error, path: answer.req.url }, 'an answer during an upload broke off')
       answer.destroy()
     })
     return
   }
   if (isSmall(incoming, answer.req.method)) {
-    deliverWhole(incoming, answer, headers, log)
+    deliverWhole(incoming, answer, status, headers, log)
     return
   }
-  answer.writeHead(status, incoming.statusMessage ?? '', headers)
+  answer.writeHead(status, headers)
   // An upstream that breaks off ends in answer.destroy(): the client must not take what came for the whole.
   pipeline(incoming, answer, (error) => {
     if (error?.code === 'ECONNRESET') log.warn({ path: answer.req.url }, 'the upstream broke off within its answer')
   })
 }
 
-function deliverWhole(incoming: IncomingMessage, answer: Answer, headers: string[], log: Logger): void {
+function deliverWhole(incoming: IncomingMessage, answer: Answer, status: number, headers: string[], log: Logger): void {
   collect(incoming, (error, bytes) => {
     if (answer.headersSent || answer.destroyed) return
     if (error) {
@@ -57,7 +58,7 @@ function deliverWhole(incoming: IncomingMessage, answer: Answer, headers: string
       refuse(answer, truncated)
       return
     }
-    answer.writeHead(incoming.statusCode ?? 502, incoming.statusMessage ?? '', headers)
+    answer.writeHead(status, headers)
     answer.bodyBytes = bytes.length
     answer.end(bytes)
   })
@@ -71,9 +72,14 @@ const truncated: Refusal = {
 }
 
 /** The upstream wants no more of the body: its connection is given up, the client's is read on for a while. */
-async function deliverEarly(incoming: IncomingMessage, answer: Answer, headers: string[]): Promise<void> {
+async function deliverEarly(
+  incoming: IncomingMessage,
+  answer: Answer,
+  status: number,
+  headers: string[],
+): Promise<void> {
   const discarded = discardBody(answer.req)
-  answer.writeHead(incoming.statusCode ?? 502, incoming.statusMessage ?? '', [...headers, 'Connection', 'close'])
+  answer.writeHead(status, [...headers, 'Connection', 'close'])
   await piped(incoming, answer, { end: false })
   answer.upstream?.request.destroy()
   await discarded

@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises'
 import type { Answer } from './answer.ts'
 import { BufferPool } from './buffer-pool.ts'
 
-const pool = new BufferPool(512 * 1024, 32)
+const pool = new BufferPool(256 * 1024, 64)
 
 /**
  * Writes `length` bytes of the file from `first` on; resolves when the connection has taken the last one. Reads one

@@ -42,6 +42,11 @@ export function createForward({ upstream, idleMs, sendfile, log }: Forwarding): 
   proxy.on('proxyReq', (outgoing, _request, answer, _options, socket) => {
     answer.upstream = { request: outgoing, socket, bytesReadBefore: socket.bytesRead, startedAt: performance.now() }
     outgoing.setTimeout(idleMs, () => endIdle(answer, 'upstream'))
+    // Nobody asked for another protocol; without a listener Node drops the connection and says nothing.
+    outgoing.once('upgrade', (_incoming, socket) => {
+      socket.destroy()
+      refuse(answer, brokenOff(upstream))
+    })
     if (answer.expectation === 'continue' && !outgoing.headersSent) passOnExpectation(outgoing, answer)
   })
 

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino'
 import { BadRequestTarget, parseRequestTarget } from '../wire/request-target.ts'
 import type { AccessLog } from './access-log.ts'
 import type { Answer, Arrival } from './answer.ts'
@@ -18,6 +19,7 @@ export interface Gate {
   readonly isTrusted: TrustedProxies
   readonly accessLog: AccessLog
   readonly inFlight: InFlight
+  readonly log: Logger
   /** PEM text for /ca.crt. */
   authority(): string | undefined
   /** Port that `redirect: https` leads to; undefined when nothing listens with TLS. */
@@ -41,7 +43,7 @@ export function enter(gate: Gate, listener: Listener, answer: Answer): void {
     else if (listener.redirect) redirect(gate, answer, arrival)
     else route(gate, answer, arrival, path, query)
   } catch (error) {
-    refuse(answer, refusalOf(error))
+    refuse(answer, refusalOf(error, gate.log))
   }
 }
 
@@ -97,8 +99,9 @@ gateway:
   return { status: 404, code: 'NAME_UNKNOWN', message }
 }
 
-function refusalOf(error: unknown): Refusal {
+function refusalOf(error: unknown, log: Logger): Refusal {
   if (error instanceof Refused) return error.refusal
   if (error instanceof BadRequestTarget) return { status: 400, code: 'BAD_REQUEST', message: error.message }
-  throw error
+  log.error({ err: error }, 'a request could not be handled')
+  return { status: 500, code: 'UNKNOWN', message: 'the gateway failed; its log says why' }
 }

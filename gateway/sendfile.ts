@@ -1,9 +1,8 @@
-import { constants } from 'node:fs'
-import { open, realpath, type FileHandle } from 'node:fs/promises'
-import { sep } from 'node:path'
+import type { FileHandle } from 'node:fs/promises'
 import { selectBytes } from '../wire/byte-range.ts'
 import type { Answer } from './answer.ts'
 import { ClientGone, writeFileBytes } from './file-bytes.ts'
+import { GuardedFiles } from './guarded-files.ts'
 import { refuse } from './refusal.ts'
 
 /** Answers with the bytes of the file at an absolute path; `headers` are the upstream's, as name, value, …. */
@@ -14,9 +13,9 @@ export const headersOfTheFile: ReadonlySet<string> = new Set(['content-length', 
 
 /** Sends files below `root` and no others, wherever symbolic links lead. */
 export async function createSendfile(root: string): Promise<Sendfile> {
-  const inside = `${await realpath(root)}${sep}`
+  const files = await GuardedFiles.below(root)
   return async (answer, path, headers) => {
-    const file = await openInside(inside, path)
+    const file = await files.open(path)
     if (!file) {
       refuse(answer, { status: 404, code: 'BLOB_UNKNOWN', message: 'the content was deleted meanwhile' })
       return
@@ -28,18 +27,6 @@ export async function createSendfile(root: string): Promise<Sendfile> {
     } finally {
       await file.close()
     }
-  }
-}
-
-/** Undefined when there is no such file. */
-async function openInside(inside: string, path: string): Promise<FileHandle | undefined> {
-  try {
-    const real = await realpath(path)
-    if (!real.startsWith(inside)) throw new Error(`${path} leads out of ${inside}`)
-    return await open(real, constants.O_RDONLY | constants.O_NOFOLLOW)
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
   }
 }
 

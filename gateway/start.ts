@@ -48,6 +48,7 @@ export async function startGateway(parts: GatewayParts): Promise<Gateway> {
     isTrusted,
     accessLog,
     inFlight: new InFlight(),
+    log,
     authority: () => certificates.authority(),
     securePort: () => listening.find(({ listener }) => listener.tls)?.port,
   }

@@ -129,6 +129,8 @@ for (const [name, bytes, then] of [
   ['resets without an answer', '', resets],
   ['closes within the head', 'HTTP/1.1 200 OK\r\nContent-Le', ends],
   ['answers in another language', '220 mail.example ESMTP\r\n', stalls],
+  ['answers with status 000', 'HTTP/1.1 000 Nothing\r\nContent-Length: 0\r\n\r\n', stalls],
+  ['wants another protocol', 'HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n', stalls],
   ['answers with 100 KiB of headers', `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(100 * kibi)}\r\n\r\n`, stalls],
 ] as const) {
   test(`an upstream that ${name}: 502 with Retry-After`, async () => {
@@ -391,12 +393,14 @@ const smuggling: readonly (readonly [string, string, number])[] = [
   ['an empty segment', line('/v2//x/tags/list'), 400],
   ['two slashes first', line('//evil.example/v2/'), 400],
   ['a lone percent', line('/v2/100%/tags/list'), 400],
+  ['raw octets beyond ASCII', line('/v2/é'), 400],
   ['a fragment', line('/v2/x#/tags/list'), 400],
   ['the absolute form', line('http://evil.example/v2/'), 400],
   ['the absolute form of this host', line('https://a/v2/'), 400],
   ['the asterisk form', 'OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n', 400],
   ['another version', 'GET /v2/ HTTP/3.7\r\nHost: a\r\n\r\n', 400],
   ['an unknown method', 'FROB /v2/ HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+  ['TRACE', 'TRACE /v2/ HTTP/1.1\r\nHost: a\r\n\r\n', 405],
   ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400],
 ]
 
@@ -438,6 +442,16 @@ for (const [name, chunk] of [
     assert.equal(request.complete, false)
   })
 }
+
+test('an upstream with an odd reason phrase and octets beyond ASCII is passed on', async () => {
+  const odd = Buffer.from('HTTP/1.1 404 a\x01\xff\r\nX: \xe9\r\nContent-Length: 2\r\n\r\nok', 'latin1')
+  const upstream = (socket: Socket) => void socket.once('data', () => socket.write(odd))
+  await using running = await runGateway({ upstreamSpeaks: 'bytes', upstream })
+  await using client = await RawConnection.open(running.port)
+  const answer = await client.send(get).answer()
+  assert.equal(answer.status, 404)
+  assert.equal(answer.header('x'), '\xe9')
+})
 
 test('CONNECT ends the connection', async () => {
   await using running = await runGateway({ upstream: (_request, response) => response.end() })

@@ -136,6 +136,7 @@ test('nothing outside of the root is sent: not by path, not by dot segments, not
     join(running.files, 'file-link'),
     join(running.files, 'directory-link', 'secret'),
     `${running.files}-sibling`,
+    `${running.files}/..`,
     running.files,
   ]
   await writeFile(`${running.files}-sibling`, 'secret')

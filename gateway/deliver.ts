@@ -7,9 +7,10 @@ import { answerHeaders } from './answer-headers.ts'
 import { awaitsBody, type Answer } from './answer.ts'
 import { discardBody } from './lingering-close.ts'
 import type { UrlMapping } from './public-urls.ts'
-import { refuse, type Refusal } from './refusal.ts'
+import { refuse } from './refusal.ts'
 import { collect, isSmall } from './small-answers.ts'
 import { headersOfTheFile, type Sendfile } from './sendfile.ts'
+import { brokenAnswer } from './upstream-refusals.ts'
 
 export interface Delivery {
   readonly sendfile: Sendfile | undefined
@@ -55,20 +56,13 @@ function deliverWhole(incoming: IncomingMessage, answer: Answer, status: number,
     if (answer.headersSent || answer.destroyed) return
     if (error) {
       log.warn({ err: error, path: answer.req.url }, 'the upstream broke off within its answer')
-      refuse(answer, truncated)
+      refuse(answer, brokenAnswer)
       return
     }
     answer.writeHead(status, headers)
     answer.bodyBytes = bytes.length
     answer.end(bytes)
   })
-}
-
-const truncated: Refusal = {
-  status: 502,
-  code: 'UNAVAILABLE',
-  message: 'the registry broke off within its answer',
-  headers: ['Retry-After', '5'],
 }
 
 /** The upstream wants no more of the body: its connection is given up, the client's is read on for a while. */

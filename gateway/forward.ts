@@ -8,8 +8,9 @@ import { BatchedBody } from './batched-body.ts'
 import { deliver } from './deliver.ts'
 import { forwardedHeaders } from './forwarded-headers.ts'
 import { endIdle } from './idle.ts'
-import { refuse, type Refusal } from './refusal.ts'
+import { refuse } from './refusal.ts'
 import type { Sendfile } from './sendfile.ts'
+import { noAnswer } from './upstream-refusals.ts'
 import type { Upstream } from './upstream.ts'
 
 export interface Forwarding {
@@ -45,7 +46,7 @@ export function createForward({ upstream, idleMs, sendfile, log }: Forwarding): 
     // Nobody asked for another protocol; without a listener Node drops the connection and says nothing.
     outgoing.once('upgrade', (_incoming, socket) => {
       socket.destroy()
-      refuse(answer, brokenOff(upstream))
+      refuse(answer, noAnswer(upstream))
     })
     if (answer.expectation === 'continue' && !outgoing.headersSent) passOnExpectation(outgoing, answer)
   })
@@ -63,7 +64,7 @@ export function createForward({ upstream, idleMs, sendfile, log }: Forwarding): 
     } catch (error) {
       log.error({ err: error, path: request.url }, 'the answer of the upstream could not be passed on')
       incoming.destroy()
-      refuse(answer, brokenOff(upstream))
+      refuse(answer, noAnswer(upstream))
     }
   })
 
@@ -75,7 +76,7 @@ export function createForward({ upstream, idleMs, sendfile, log }: Forwarding): 
       return
     }
     log.error({ err: error, upstream: upstream.name }, 'no answer from the upstream')
-    refuse(answer, notRunning.has(error.code) ? notRunningAt(upstream) : brokenOff(upstream))
+    refuse(answer, noAnswer(upstream, error))
   })
 
   return (answer, upstreamTarget) => {
@@ -115,35 +116,4 @@ function mayRetry({ arrival, hasRetried, req, upstream }: Answer, { code }: Node
   if (hasRetried || arrival?.hasBody || (req.method !== 'GET' && req.method !== 'HEAD') || !upstream) return false
   const nothingReceived = upstream.socket.bytesRead === upstream.bytesReadBefore
   return upstream.request.reusedSocket && nothingReceived && (code === 'ECONNRESET' || code === 'EPIPE')
-}
-
-const notRunning: ReadonlySet<string | undefined> = new Set([
-  'ENOENT',
-  'ECONNREFUSED',
-  'EACCES',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ETIMEDOUT',
-  'ECONNECT_TIMEOUT',
-])
-const retryLater = ['Retry-After', '5']
-
-function notRunningAt({ name }: Upstream): Refusal {
-  return {
-    status: 503,
-    code: 'UNAVAILABLE',
-    message: `the registry at ${name} is not running or cannot be reached`,
-    headers: retryLater,
-  }
-}
-
-function brokenOff({ name }: Upstream): Refusal {
-  return {
-    status: 502,
-    code: 'UNAVAILABLE',
-    message: `the registry at ${name} broke off without an answer`,
-    headers: retryLater,
-  }
 }

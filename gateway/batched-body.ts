@@ -24,16 +24,16 @@ export class BatchedBody extends Stream {
   }
 }
 
-function batching(destination: Batchable): Writable {
+function batching(destination: ClientRequest): Writable {
   const batches = new Writable({
     highWaterMark: batchBytes,
     writev(chunks: readonly { readonly chunk: Buffer }[], done) {
-      destination.cork?.()
+      destination.cork()
       chunks.forEach(({ chunk }, index) => {
         if (index < chunks.length - 1) destination.write(chunk)
         else destination.write(chunk, () => done()) // called when the batch has left, or the connection is gone
       })
-      destination.uncork?.()
+      destination.uncork()
     },
     final(done) {
       destination.end()
@@ -43,5 +43,3 @@ function batching(destination: Batchable): Writable {
   destination.once('close', () => batches.destroy())
   return batches
 }
-
-type Batchable = NodeJS.WritableStream & { cork?(): void; uncork?(): void }

@@ -19,7 +19,8 @@ const serverOptions = {
   connectionsCheckingInterval: 5_000,
   // Longer than what proxies in front keep idle connections for, so that it is they who close them.
   keepAliveTimeout: 90_000,
-  maxHeaderSize: 32 * 1024,
+  // The gateway takes 32 KiB and adds to them, the whole target once more (X-Original-URI).
+  maxHeaderSize: 72 * 1024,
 }
 const idleTimeoutMs = 900_000
 const drainCheckMs = 50

@@ -5,15 +5,10 @@ import type { Contender } from './contenders.ts'
 
 const execute = promisify(execFile)
 
-/** Resident memory of all processes of a contender, idle and at its highest while `count` clients pull slowly at once. */
-export async function memoryUnderPulls(
-  contender: Contender,
-  url: string,
-  count: number,
-): Promise<{ readonly idleMiB: number; readonly peakMiB: number }> {
-  const idleMiB = contender.usage().residentMiB
+/** Resident memory (MiB) of all processes of a contender at its highest while `count` clients pull slowly at once. */
+export async function peakUnderPulls(contender: Contender, url: string, count: number): Promise<number> {
   const ended = new AbortController()
-  let peakMiB = idleMiB
+  let peakMiB = 0
   const pulls = Array.from({ length: count }, () =>
     execute('curl', [
       '--silent',
@@ -34,5 +29,5 @@ export async function memoryUnderPulls(
     peakMiB = Math.max(peakMiB, contender.usage().residentMiB)
     await pause(100)
   }
-  return { idleMiB, peakMiB }
+  return peakMiB
 }

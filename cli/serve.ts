@@ -38,7 +38,7 @@ const workerArguments = ['worker']
  * whole heap after every 16 to 32 MiB of them, half of the CPU time of a push. With a small young generation they are found and
  * freed before that, and a heap that may grow this far is not walked while nothing else is in want of it.
  */
-const workerOptions = ['--max-semi-space-size=2', '--initial-old-space-size=256']
+const workerOptions = ['--max-semi-space-size=2', '--initial-old-space-size=256', '--heap-growing-percent=500']
 const ticketKeyLifeMs = 12 * 60 * 60 * 1000
 /** A gateway ends by itself after drainSeconds; a process that has not ended so much later is killed. */
 const patienceMs = 5_000

@@ -59,7 +59,13 @@ function render(ctx: Context, status: number, code: string, message: string, det
   if (ctx.method !== 'HEAD') ctx.body = JSON.stringify(errorBody(code, message, detail))
 }
 
-const endOfConnection = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED'])
+const endOfConnection = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'ERR_STREAM_PREMATURE_CLOSE',
+  'ERR_STREAM_DESTROYED',
+  'HPE_INVALID_EOF_STATE', // within a chunked body
+])
 
 /** Whether the client went away in the middle. */
 export function brokeOff(error: Error): boolean {

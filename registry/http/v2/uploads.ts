@@ -22,7 +22,7 @@ export async function appendChunk(ctx: Context, call: ImageCall<'upload'>): Prom
 export async function finishUpload(ctx: Context, call: ImageCall<'upload'>): Promise<void> {
   const id = uploadIdOf(call)
   const digest = digestParameter(ctx)
-  if (hasBody(ctx)) await append(ctx, call, id)
+  if (hasBody(ctx)) setProgress(ctx, call, id, await append(ctx, call, id))
   await pushTargetOf(call).finish(call.image, id, digest)
   answerBlob(ctx, call, digest)
 }

@@ -75,6 +75,21 @@ test('an early refusal also reaches a client that wants the connection closed, a
   assert.equal(connection.error, undefined)
 })
 
+test('a client that leaves in the middle of a chunked upload leaves no error in the log', async () => {
+  const upload = new URL(await admin.beginUpload('left')).pathname
+  const connection = await RawConnection.open(registry.port, 'plain')
+  connection.send(head('PATCH', upload, [login, 'Transfer-Encoding: chunked', 'Expect: 100-continue']))
+  assert.equal((await connection.answer()).status, 100)
+  connection.send('4\r\nhalf\r\n')
+  connection.socket.end()
+  await connection.rest()
+  assert.equal((await admin.ask('GET', '')).status, 200)
+  assert.deepEqual(
+    registry.log.filter(({ level }) => Number(level) >= 50),
+    [],
+  )
+})
+
 test('a client that leaves in the middle of a download leaves no error in the log', async () => {
   const digest = await admin.pushBlob('hello', Buffer.alloc(16 * 1024 * 1024))
   const connection = await RawConnection.open(registry.port, 'plain')

@@ -103,9 +103,9 @@ test('a client that leaves in the middle of a download leaves no error in the lo
   )
 })
 
-test('headers of more than 32 KiB are refused with 431', async () => {
+test('headers of more than 72 KiB are refused with 431', async () => {
   await using connection = await RawConnection.open(registry.port, 'plain')
-  connection.send(head('GET', '/v2/', [`X-Large: ${'x'.repeat(33 * 1024)}`]))
+  connection.send(head('GET', '/v2/', [`X-Large: ${'x'.repeat(73 * 1024)}`]))
   assert.equal((await connection.answer()).status, 431)
 })
 

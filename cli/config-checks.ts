@@ -1,5 +1,6 @@
 import type { GatewayConfig, Target } from '../gateway/config.ts'
 import type { RegistryConfig } from '../registry/config.ts'
+import { isAddressRange } from '../wire/address-range.ts'
 import { suggestion } from './nearest.ts'
 
 /** Something wrong at a place of the configuration. */
@@ -21,7 +22,9 @@ export function checkConfig({ gateway, registry }: Sections): readonly ConfigPro
     ...(servesItself({ gateway, registry })
       ? [...unknownRepositories(gateway, registry), ...contextsApart({ gateway, registry })]
       : []),
-    ...membersUnknown(registry),
+    ...wrongMembers(registry),
+    ...noAddresses('gateway', gateway.trustedProxies),
+    ...noAddresses('registry', registry.trustedProxies),
   ]
 }
 
@@ -107,7 +110,7 @@ function keysOf(target: Target | undefined): readonly string[] {
   return [...new Set([target.v1, target.v2])].filter((key) => key !== undefined)
 }
 
-function membersUnknown({ repositories }: RegistryConfig): readonly ConfigProblem[] {
+function wrongMembers({ repositories }: RegistryConfig): readonly ConfigProblem[] {
   const known = Object.keys(repositories)
   return Object.entries(repositories).flatMap(([key, repository]) => {
     if (repository.type !== 'virtual') return []
@@ -118,8 +121,22 @@ function membersUnknown({ repositories }: RegistryConfig): readonly ConfigProble
         path: [...path, 'members'],
         message: `${key}: there is no repository "${member}"${suggestion(member, known)}`,
       }))
+    const itself = repository.members.some((member) => member === key)
+      ? [{ path: [...path, 'members'], message: `${key}: a repository cannot be its own member` }]
+      : []
     const { deployTo } = repository
-    if (deployTo === undefined || repository.members.includes(deployTo)) return unknown
-    return [...unknown, { path: [...path, 'deployTo'], message: `${key}: deployTo must be one of the members` }]
+    const elsewhere =
+      deployTo === undefined || repository.members.includes(deployTo)
+        ? []
+        : [{ path: [...path, 'deployTo'], message: `${key}: deployTo must be one of the members` }]
+    return [...unknown, ...itself, ...elsewhere]
+  })
+}
+
+function noAddresses(section: keyof Sections, trustedProxies: readonly string[]): readonly ConfigProblem[] {
+  return trustedProxies.flatMap((entry, index) => {
+    if (isAddressRange(entry)) return []
+    const path = [section, 'trustedProxies', index]
+    return [{ path, message: `${path.join('.')}: expected an address or a range like 10.0.0.0/8` }]
   })
 }

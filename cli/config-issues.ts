@@ -40,7 +40,8 @@ function explainIssue(issue: Issue, parent: readonly PropertyKey[] = []): readon
 function closest(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
   const depth = (issues: readonly Issue[]) =>
     Math.max(0, ...issues.map(({ path, code }) => path.length + Number(code !== 'invalid_type')))
-  return [...branches].sort((a, b) => depth(b) - depth(a) || a.length - b.length)[0]
+  const place = (issues: readonly Issue[]) => Math.max(0, ...issues.map(({ path }) => path.length))
+  return [...branches].sort((a, b) => depth(b) - depth(a) || place(b) - place(a) || a.length - b.length)[0]
 }
 
 function quoted(path: readonly PropertyKey[]): string {

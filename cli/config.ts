@@ -66,7 +66,7 @@ export function parseConfig(text: string, file: string): { gateway: GatewayConfi
     const { line, col } = lines.linePos(broken.pos[0])
     throw new ConfigError(`${file}:${line}:${col}: not readable as YAML: ${broken.message}`)
   }
-  const content: unknown = document.toJS() ?? {}
+  const content = contentOf(document, file)
   const parsed = configSchema.safeParse(content)
   const problems = [
     ...hostsTwice(keysAt(document, ['gateway', 'hosts'])),
@@ -75,6 +75,17 @@ export function parseConfig(text: string, file: string): { gateway: GatewayConfi
   if (problems.length > 0) throw new ConfigError(problems.map(at).join('\n'))
   if (!parsed.success) throw new ConfigError(`${file}: ${parsed.error.message}`)
   return parsed.data
+}
+
+/** Aliases are followed only here: one may name nothing, or unfold into more than any configuration is. */
+function contentOf(document: Document, file: string): unknown {
+  try {
+    return document.toJS() ?? {}
+  } catch (error) {
+    throw new ConfigError(`${file}: not readable as YAML: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    })
+  }
 }
 
 function keysAt(document: Document, path: readonly string[]): readonly string[] {

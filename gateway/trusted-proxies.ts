@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net'
+import { isAddressRange } from '../wire/address-range.ts'
 
 export type TrustedProxies = (address: string) => boolean
 
@@ -9,7 +10,7 @@ export function compileTrustedProxies(entries: readonly string[]): TrustedProxie
   for (const entry of entries) {
     const [address = '', length] = entry.split('/')
     const family = familyOf(address)
-    if (!family || (length !== undefined && !/^\d{1,3}$/.test(length))) {
+    if (!family || !isAddressRange(entry)) {
       throw new Error(`gateway.trustedProxies: "${entry}" is neither an address nor a range like 10.0.0.0/8`)
     }
     if (length === undefined) list.addAddress(address, family)

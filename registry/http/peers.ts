@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import { BlockList, isIP, type Socket } from 'node:net'
+import { isAddressRange } from '../../wire/address-range.ts'
 
 /** How far the other end of a connection is believed: our socket wholly, a trusted proxy in what it forwards. */
 export type Trust = 'socket' | 'proxy' | 'none'
@@ -35,17 +36,11 @@ export class Peers {
 function blockListOf(entries: readonly string[]): BlockList {
   const list = new BlockList()
   for (const entry of entries) {
-    const [address = '', prefix, ...rest] = entry.split('/')
-    const bits = prefix === undefined ? undefined : Number(prefix)
-    const maxBits = familyOf(address) === 'ipv6' ? 128 : 32
-    if (
-      isIP(address) === 0 ||
-      rest.length > 0 ||
-      (bits !== undefined && !(/^\d+$/.test(prefix ?? '') && bits <= maxBits))
-    )
+    if (!isAddressRange(entry))
       throw new Error(`registry.trustedProxies: "${entry}" is neither an address nor a range like 10.0.0.0/8`)
+    const [address = '', bits] = entry.split('/')
     if (bits === undefined) list.addAddress(address, familyOf(address))
-    else list.addSubnet(address, bits, familyOf(address))
+    else list.addSubnet(address, Number(bits), familyOf(address))
   }
   return list
 }

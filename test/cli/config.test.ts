@@ -25,6 +25,31 @@ const wrong: readonly { readonly name: string; readonly yaml: string; readonly s
     says: /^caisson\.yaml:\d+:\d+: not readable as YAML: /,
   },
   {
+    name: 'an alias of nothing',
+    yaml: 'gateway: *none\n',
+    says: /^caisson\.yaml: not readable as YAML: Unresolved alias .*none$/,
+  },
+  {
+    name: 'a certificate without its key',
+    yaml: 'gateway:\n  certificates: { cert: a.crt }\n',
+    says: /^caisson\.yaml:2:3: gateway\.certificates\.key: /,
+  },
+  {
+    name: 'a trusted proxy that is no address',
+    yaml: 'gateway:\n  trustedProxies: [10.0.0.0/8, proxy.internal]\n',
+    says: /^caisson\.yaml:2:32: gateway\.trustedProxies\.1: expected an address or a range like 10\.0\.0\.0\/8$/,
+  },
+  {
+    name: 'a trusted proxy of the registry whose range is none',
+    yaml: 'registry:\n  trustedProxies: [10.0.0.0/99]\n',
+    says: /^caisson\.yaml:2:20: registry\.trustedProxies\.0: expected an address or a range like 10\.0\.0\.0\/8$/,
+  },
+  {
+    name: 'a virtual repository that is its own member',
+    yaml: 'registry:\n  repositories:\n    docker-local: { type: local }\n    all: { type: virtual, members: [all] }\n',
+    says: /^caisson\.yaml:4:\d+: all: a repository cannot be its own member$/,
+  },
+  {
     name: 'an unknown key names the nearest known one and its line',
     yaml: 'gateway:\n  context: /x\n  listners:\n    - { port: 1 }\n',
     says: /^caisson\.yaml:3:3: unknown key gateway\.listners; did you mean "listeners"\?$/,

@@ -10,12 +10,9 @@ export class GuardedFiles {
   /** By directory as named: where it really is. A blob store has 256 of them, and looking costs as much as opening. */
   readonly #real = new Map<string, string>()
 
-  private constructor(root: string) {
+  /** The directory may come later: whoever writes the files may start after us. */
+  constructor(root: string) {
     this.#root = root
-  }
-
-  static async below(root: string): Promise<GuardedFiles> {
-    return new GuardedFiles(`${await realpath(root)}${sep}`)
   }
 
   /** Undefined when there is no such file. Throws when there may be one but not here, or a symbolic link. */
@@ -34,8 +31,9 @@ export class GuardedFiles {
   async #directory(named: string): Promise<string> {
     const known = this.#real.get(named)
     if (known !== undefined) return known
+    const root = `${await realpath(this.#root)}${sep}`
     const real = `${await realpath(named)}${sep}`
-    if (!real.startsWith(this.#root)) throw new Error(`${named} leads out of ${this.#root}`)
+    if (!real.startsWith(root)) throw new Error(`${named} leads out of ${this.#root}`)
     if (this.#real.size >= maxRememberedDirectories) this.#real.clear()
     this.#real.set(named, real)
     return real

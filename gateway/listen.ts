@@ -9,7 +9,9 @@ export async function listen(server: GatewayServer, listener: Listener, index: n
   try {
     await once(server, 'listening')
   } catch (error) {
-    throw new Error(`${reason(error, listener)}; change gateway.listeners[${index}].port`, { cause: error })
+    throw new Error(`${reason(error, listener)}; change gateway.listeners[${index}].port in caisson.yaml`, {
+      cause: error,
+    })
   }
   const bound = server.address()
   return bound !== null && typeof bound === 'object' ? bound.port : port

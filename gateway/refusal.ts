@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http'
 import { errorBody } from '../wire/error-body.ts'
 import type { Answer } from './answer.ts'
 import { endAnswer } from './lingering-close.ts'
@@ -35,7 +36,7 @@ export function rawRefusal(refusal: Refusal): string {
   const body = refusalBody(refusal)
   const lines = [...errorHeaders, 'Content-Length', String(Buffer.byteLength(body)), 'Connection', 'close']
   const head = lines.reduce((text, part, index) => text + part + (index % 2 === 0 ? ': ' : '\r\n'), '')
-  return `HTTP/1.1 ${refusal.status} ${refusal.code}\r\n${head}\r\n${body}`
+  return `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\n${head}\r\n${body}`
 }
 
 const errorHeaders = [

@@ -12,8 +12,8 @@ export type Sendfile = (answer: Answer, path: string, headers: string[]) => Prom
 export const headersOfTheFile: ReadonlySet<string> = new Set(['content-length', 'content-range', 'accept-ranges'])
 
 /** Sends files below `root` and no others, wherever symbolic links lead. */
-export async function createSendfile(root: string): Promise<Sendfile> {
-  const files = await GuardedFiles.below(root)
+export function createSendfile(root: string): Sendfile {
+  const files = new GuardedFiles(root)
   return async (answer, path, headers) => {
     const file = await files.open(path)
     if (!file) {

@@ -55,6 +55,7 @@ export function createServer({
         ...certificates.fallback(),
         ServerResponse: Answer,
         ticketKeys,
+        ALPNProtocols: ['http/1.1', 'http/1.0'], // whoever offers none of these is refused by OpenSSL
         SNICallback: (name, done) => chooseContext(certificates, name, done),
       })
     : http.createServer<typeof IncomingMessage, typeof Answer>({ ...limits, ServerResponse: Answer })

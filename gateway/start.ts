@@ -40,7 +40,7 @@ export async function startGateway(parts: GatewayParts): Promise<Gateway> {
   const isTrusted = compileTrustedProxies(config.trustedProxies)
   const upstream = openUpstream(config.upstream)
   const idleMs = config.idleTimeoutSeconds * 1000
-  const sendfile = parts.sendfileRoot === undefined ? undefined : await createSendfile(parts.sendfileRoot)
+  const sendfile = parts.sendfileRoot === undefined ? undefined : createSendfile(parts.sendfileRoot)
   const accessLog = await openAccessLog(config.accessLog, log)
   const gate: Gate = {
     routes,

@@ -40,6 +40,11 @@ test('a restart keeps the authority, the password and what was pushed, and print
   assert.equal((await askFirst(after, '/v2/', `admin:${before.adminPassword}`)).status, 200)
 })
 
+test('the gateway alone starts before its registry ever ran, and answers 503 until then', async () => {
+  await using gateway = await startCaisson({ command: 'gateway' })
+  assert.equal((await askFirst(gateway, '/v2/')).status, 503)
+})
+
 test('a registry that is killed is started again, and meanwhile the gateway answers 503 with Retry-After', async () => {
   await using caisson = await startCaisson()
   const [registry] = childrenOf(caisson).filter(({ part }) => part === 'registry')

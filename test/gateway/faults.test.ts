@@ -453,6 +453,12 @@ test('an upstream with an odd reason phrase and octets beyond ASCII is passed on
   assert.equal(answer.header('x'), '\xe9')
 })
 
+test('what is no HTTP is refused under the usual name of the status', async () => {
+  await using running = await runGateway()
+  await using client = await RawConnection.open(running.port)
+  assert.match((await client.send('no HTTP\r\n\r\n').answer()).head, /^HTTP\/1\.1 400 Bad Request\r\n/)
+})
+
 test('CONNECT ends the connection', async () => {
   await using running = await runGateway({ upstream: (_request, response) => response.end() })
   await using client = await RawConnection.open(running.port)

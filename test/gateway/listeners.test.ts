@@ -81,7 +81,7 @@ test('a port in use is named together with the key that changes it, and what was
   const taken = typeof address === 'object' && address ? address.port : 0
   const config = { listeners: [{ port: 0 }, { port: taken }] }
   await assert.rejects(runGateway({ config }), {
-    message: `port ${taken} is in use by another program; change gateway.listeners[1].port`,
+    message: `port ${taken} is in use by another program; change gateway.listeners[1].port in caisson.yaml`,
   })
   other.close()
 })
@@ -98,6 +98,13 @@ test('the server name chooses the certificate, and a client without one gets the
     }),
   )
   assert.deepEqual(subjects, ['special.example', 'localhost', 'localhost'])
+})
+
+test('a client that offers HTTP/1.0 alone, as curl --http1.0 does, is served', async () => {
+  await using running = await runGateway({ upstream: ok })
+  await using client = await RawConnection.open(running.port, 'tls', { ALPNProtocols: ['http/1.0'] })
+  const answer = await client.send('GET /v2/ HTTP/1.0\r\nHost: localhost\r\n\r\n').answer()
+  assert.equal(answer.status, 200)
 })
 
 test('a renewed fallback is used for new connections', async () => {

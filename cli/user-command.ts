@@ -1,10 +1,10 @@
+import { existsSync } from 'node:fs'
 import { Command } from 'commander'
 import { checkNewPassword, hashPassword } from '../registry/identity/passwords.ts'
 import type { Users } from '../registry/storage/metadata-store.ts'
 import { openSqliteMetadata } from '../registry/storage/sqlite-metadata.ts'
 import { askPassword } from './ask-password.ts'
 import { loadConfig } from './config.ts'
-import { makeDirectories } from './data-directory.ts'
 
 const name = /^[a-z0-9][a-z0-9._@-]{0,63}$/i
 
@@ -17,7 +17,9 @@ export function userCommand(): Command {
     .option('--admin', 'who may do everything', false)
     .action(async (userName: string, options: { admin: boolean }, command: Command) => {
       if (!name.test(userName))
-        throw new Error(`"${userName}" is not a user name: expected letters, digits, ".", "_", "-" and "@"`)
+        throw new Error(
+          `"${userName}" is not a user name: expected at most 64 letters, digits, ".", "_", "-" and "@", beginning with a letter or digit`,
+        )
       const passwordHash = await newPasswordHash()
       const added = await withUsers(command, (users) =>
         users.addUser({ name: userName, passwordHash, admin: options.admin }),
@@ -64,7 +66,10 @@ function unknown(userName: string): string {
 
 async function withUsers<result>(command: Command, use: (users: Users) => Promise<result>): Promise<result> {
   const config = await loadConfig(command.optsWithGlobals())
-  await makeDirectories(config)
-  await using metadata = await openSqliteMetadata(config.registry.database.slice('sqlite:'.length))
+  const file = config.registry.database.slice('sqlite:'.length)
+  // A user made here would take the place of the first admin, and a database made here is most likely in a wrong place.
+  if (!existsSync(file))
+    throw new Error(`${file} does not exist yet: start caisson once, or name its data directory with --data`)
+  await using metadata = await openSqliteMetadata(file)
   return await use(metadata)
 }

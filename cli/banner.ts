@@ -1,6 +1,7 @@
-import { relative } from 'node:path'
+import { relative, resolve } from 'node:path'
 import type { Listener } from '../gateway/config.ts'
 import type { CaissonConfig } from './config.ts'
+import { servesItself } from './config-checks.ts'
 import type { Readiness } from './messages.ts'
 import { version } from './version.ts'
 
@@ -8,17 +9,21 @@ interface Started {
   readonly config: CaissonConfig
   readonly ports: readonly number[]
   readonly firstAdmin: Readiness['firstAdmin']
+  /** Whether the password that an earlier start made is still in its file. */
+  readonly keptPassword: boolean
 }
 
 /** What a person needs next, once everything runs. */
-export function banner({ config, ports, firstAdmin }: Started): string {
+export function banner({ config, ports, firstAdmin, keptPassword }: Started): string {
   const addresses = addressesOf(config, ports)
   const data = shortest(config.dataDirectory)
   const first = addresses.find(({ push }) => push !== undefined)
   const sections = [
     [`Caisson ${version} serves; everything is kept in ${data}/`],
     addresses.map(({ url, meaning }) => `  ${url.padEnd(42)} ${meaning}`),
-    firstAdmin && adminLines(firstAdmin, data),
+    firstAdmin
+      ? adminLines(firstAdmin, data)
+      : keptPassword && [`Login: admin, first password in ${data}/admin-password`],
     first?.push && [
       'A first push:',
       `  docker login ${first.host} -u admin`,
@@ -27,13 +32,21 @@ export function banner({ config, ports, firstAdmin }: Started): string {
     ],
     config.gateway.certificates === 'selfSigned' && [
       'The certificate is from an authority of its own. docker trusts localhost without it; for other machines',
-      `  npm run caisson -- certs trust     shows how every client learns of ${data}/certs/ca.crt`,
+      `  ${trustCommand(config)}     shows how every client learns of ${data}/certs/ca.crt`,
     ],
   ]
   return sections
     .filter((lines) => Array.isArray(lines))
     .map((lines) => lines.join('\n'))
     .join('\n\n')
+}
+
+/** As it must be typed in the directory and for the data of this start. */
+function trustCommand({ file, dataDirectory }: CaissonConfig): string {
+  const program = import.meta.url.endsWith('.ts') ? 'npm run caisson --' : 'caisson'
+  const configOption = file === undefined || file === resolve('caisson.yaml') ? '' : ` --config ${shortest(file)}`
+  const dataOption = dataDirectory === resolve('data') ? '' : ` --data ${shortest(dataDirectory)}`
+  return `${program} certs trust${configOption}${dataOption}`
 }
 
 function shortest(path: string): string {
@@ -54,14 +67,18 @@ interface Address {
   readonly push: string | undefined
 }
 
-/** Every way in: each listener's own repository, or the hosts on it. */
-function addressesOf({ gateway }: CaissonConfig, ports: readonly number[]): readonly Address[] {
-  return gateway.listeners
-    .flatMap((listener, index) => waysIn(listener, ports[index] ?? listener.port, gateway.hosts))
-    .sort((a, b) => Number(b.push !== undefined) - Number(a.push !== undefined))
+/** Every way in: each listener's own repository, or the hosts on it; the shortest name to push under first. */
+function addressesOf(config: CaissonConfig, ports: readonly number[]): readonly Address[] {
+  return config.gateway.listeners
+    .flatMap((listener, index) => waysIn(listener, ports[index] ?? listener.port, config))
+    .sort((a, b) => segments(a) - segments(b))
 }
 
-function waysIn(listener: Listener, port: number, hosts: CaissonConfig['gateway']['hosts']): readonly Address[] {
+function segments({ push }: Address): number {
+  return push?.split('/').length ?? Number.MAX_SAFE_INTEGER
+}
+
+function waysIn(listener: Listener, port: number, config: CaissonConfig): readonly Address[] {
   const scheme = listener.tls ? 'https' : 'http'
   const withPort = (host: string) => (port === (listener.tls ? 443 : 80) ? host : `${host}:${port}`)
   const address = (host: string, meaning: string, push?: string): Address => ({
@@ -81,14 +98,22 @@ function waysIn(listener: Listener, port: number, hosts: CaissonConfig['gateway'
       ),
     ]
   }
-  return Object.entries(hosts).map(([host, target]) => {
+  return Object.entries(config.gateway.hosts).map(([host, target]) => {
     switch (target.kind) {
       case 'repository':
         return address(host, `repository ${target.v2 ?? target.v1}`, 'hello:1')
       case 'host':
         return address(host, 'the repository that stands for *')
       case 'path':
-        return address(host, `${withPort(host)}/<repository>/<image>`)
+        return address(host, `${withPort(host)}/<repository>/<image>`, pushByPath(config))
     }
   })
+}
+
+/** Below the first repository of our own that takes images. */
+function pushByPath({ gateway, registry }: CaissonConfig): string | undefined {
+  if (!servesItself({ gateway, registry })) return undefined
+  const repositories = Object.entries(registry.repositories)
+  const local = repositories.find(([, repository]) => repository.type === 'local' && repository.apiVersion === 'v2')
+  return local && `${local[0]}/hello:1`
 }

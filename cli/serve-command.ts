@@ -1,4 +1,6 @@
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { Command } from 'commander'
 import { banner } from './banner.ts'
 import { loadConfig } from './config.ts'
@@ -43,7 +45,8 @@ async function serveUntilStopped(command: Command, only?: ServeOptions['only']):
   const config = await loadConfig(command.optsWithGlobals())
   const log = processLog('supervisor')
   const serving = await serve({ config, adminPassword: adminPassword(), log, ...(only && { only }) })
-  console.log(`\n${banner({ config, ...serving })}\n`)
+  const keptPassword = only !== 'gateway' && existsSync(join(config.dataDirectory, 'admin-password'))
+  console.log(`\n${banner({ config, ...serving, keptPassword })}\n`)
   log.info({ ports: serving.ports }, 'ready')
   process.on('SIGUSR1', () => serving.reopenLogs())
   await stopOnSignal(serving)

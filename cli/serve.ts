@@ -52,7 +52,7 @@ const renewalCheckMs = 12 * 60 * 60 * 1000
  */
 export async function serve({ config, adminPassword, only, log }: ServeOptions): Promise<Serving> {
   await makeDirectories(config)
-  const certificates = await keepCertificates(config, log)
+  let certificates: { stop(): void } | undefined
   let gatewayConfig = config
   let ticketKeys = randomBytes(48).toString('base64')
 
@@ -82,11 +82,13 @@ export async function serve({ config, adminPassword, only, log }: ServeOptions):
 
   const kill = () => {
     clearInterval(rotation)
-    certificates.stop()
+    certificates?.stop()
     for (const supervised of processes) supervised.kill()
   }
   try {
     const { firstAdmin } = only === 'gateway' ? {} : await registry.start()
+    // Not before: where the registry of another one runs, its certificates are no business of ours.
+    certificates = await keepCertificates(config, log)
     const [first] = await Promise.all(workers.map((worker) => worker.start()))
     const ports = first?.ports ?? []
     gatewayConfig = withPorts(config, ports)
@@ -96,7 +98,7 @@ export async function serve({ config, adminPassword, only, log }: ServeOptions):
       reopenLogs: () => workers.forEach((worker) => worker.send({ reopenLogs: true })),
       stop: async () => {
         clearInterval(rotation)
-        certificates.stop()
+        certificates?.stop()
         await Promise.all(workers.map((worker) => worker.stop(config.gateway.drainSeconds * 1000 + patienceMs)))
         if (only !== 'gateway') await registry.stop(registryStopMs)
       },

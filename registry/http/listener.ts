@@ -50,7 +50,8 @@ async function bindPort(server: Server, { address, port }: ListenAddress & { kin
 }
 
 async function bindSocket(server: Server, path: string): Promise<ListenAddress> {
-  if (await answers(path)) throw new Error(`registry.listen: another caisson runs on ${path}`)
+  if (await answers(path))
+    throw new Error(`registry.listen: another caisson runs on ${path}: stop it, or name another directory with --data`)
   await removeLeftover(path)
   // Whoever reaches the socket is believed who the client is; bound at once with the right mode, not changed later.
   const before = process.umask(0o117)

@@ -102,6 +102,23 @@ test(
   },
 )
 
+test('a second one on the same data directory is refused, and leaves the certificate of the first alone', async (t) => {
+  await using caisson = await startCaisson()
+  const served = join(caisson.dataDirectory, 'certs', 'server.crt')
+  const before = await readFile(served, 'utf8')
+  const { status, stderr } = await serveOnce(
+    t,
+    usualConfig({ 'other.example.com': 'docker-local' }),
+    caisson.dataDirectory,
+  )
+  assert.equal(status, 1)
+  assert.match(
+    stderr,
+    /caisson: .*another caisson runs on .*registry\.sock: stop it, or name another directory with --data/,
+  )
+  assert.equal(await readFile(served, 'utf8'), before)
+})
+
 test('a data directory below a file is named, with what to do', async (t) => {
   const file = join(await scratch(t), 'file')
   await writeFile(file, '')

@@ -37,7 +37,7 @@ test('a socket that a killed process has left is taken over', async () => {
 test('a socket that somebody listens on is left alone', async () => {
   await using registry = await startTestRegistry()
   await assert.rejects(listen({ kind: 'unix', path: registry.socket }, nothing, watchNothing), {
-    message: `registry.listen: another caisson runs on ${registry.socket}`,
+    message: `registry.listen: another caisson runs on ${registry.socket}: stop it, or name another directory with --data`,
   })
   assert.equal((await registry.anonymous.ask('GET', '')).status, 401)
 })

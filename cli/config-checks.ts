@@ -1,4 +1,4 @@
-import type { GatewayConfig, Target } from '../gateway/config.ts'
+import { canonicalHost, type GatewayConfig, type Target } from '../gateway/config.ts'
 import type { RegistryConfig } from '../registry/config.ts'
 import { isAddressRange } from '../wire/address-range.ts'
 import { suggestion } from './nearest.ts'
@@ -33,10 +33,10 @@ export function servesItself({ gateway, registry }: Sections): boolean {
   return registry.listen.includes(gateway.upstream.replace(/^http:\/\//, ''))
 }
 
-/** Host names are the same whatever their case; YAML itself refuses only keys that are the same to the letter. */
+/** YAML itself refuses only keys that are the same to the letter. */
 export function hostsTwice(hosts: readonly string[]): readonly ConfigProblem[] {
   return hosts.flatMap((host, index) => {
-    const first = hosts.find((other) => other.toLowerCase() === host.toLowerCase())
+    const first = hosts.find((other) => canonicalHost(other) === canonicalHost(host))
     if (first === undefined || hosts.indexOf(first) === index) return []
     return [
       {

@@ -125,7 +125,9 @@ async function keepCertificates(config: CaissonConfig, log: Logger): Promise<{ s
   const ensure = async () => {
     const directory = join(config.dataDirectory, 'certs')
     const done = await ensureSelfSigned({ directory, hosts: certificateHosts(config) })
-    if (done.because !== undefined) log.info({ because: done.because, validTo: done.validTo }, 'a certificate was made')
+    const first = done.authority === 'made'
+    if (done.because !== undefined && !first)
+      log.info({ because: done.because, validTo: done.validTo }, 'a certificate was made')
   }
   await ensure()
   const timer = setInterval(() => {

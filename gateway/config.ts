@@ -75,9 +75,14 @@ const hostTarget = z
     return z.NEVER
   })
 
+/** A name means the same whatever its case, and with the root's dot at its end. */
+export function canonicalHost(host: string): string {
+  return host.toLowerCase().replace(/\.$/, '')
+}
+
 const hostName = z
   .string()
-  .transform((host) => host.toLowerCase())
+  .transform(canonicalHost)
   .refine((host) => /^[a-z0-9._-]*\*?[a-z0-9._-]+$/.test(host) || isIP(host) !== 0, {
     message: 'expected a host name without port, with at most one "*" before its first dot',
   })

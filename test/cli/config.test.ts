@@ -75,6 +75,11 @@ const wrong: readonly { readonly name: string; readonly yaml: string; readonly s
     says: /^caisson\.yaml:4:5: gateway\.hosts: "A\.example\.com" and "a\.example\.com" are the same host/,
   },
   {
+    name: 'the same host with and without its last dot',
+    yaml: 'gateway:\n  hosts:\n    a.example.com: docker-local\n    a.example.com.: docker-v1\n',
+    says: /^caisson\.yaml:4:5: .* are the same host/,
+  },
+  {
     name: 'the same port twice',
     yaml: 'gateway:\n  listeners:\n    - { port: 5001 }\n    - { port: 5001 }\n',
     says: /^caisson\.yaml:4:9: port 5001 already belongs to gateway\.listeners\.0/,

@@ -49,3 +49,15 @@ test('a user name that is none is told what one is', async (t) => {
   assert.equal(status, 1)
   assert.match(stderr, /is not a user name: expected at most 64 letters, digits, .*beginning with a letter or digit/)
 })
+
+test('the last admin is not removed, because nobody could undo it', async (t) => {
+  const data = await scratch(t)
+  await (await openSqliteMetadata(join(data, 'caisson.db')))[Symbol.asyncDispose]()
+  user(data, ['add', 'alice', '--admin'], 'long enough\n')
+  user(data, ['add', 'bob'], 'long enough\n')
+  const refused = user(data, ['remove', 'alice'])
+  assert.equal(refused.status, 1)
+  assert.match(refused.stderr, /alice is the last admin; add another one first/)
+  user(data, ['add', 'carol', '--admin'], 'long enough\n')
+  assert.equal(user(data, ['remove', 'alice']).stdout, 'removed alice\n')
+})

@@ -1,8 +1,6 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
+import forge from 'node-forge'
 import type { ServerCertificates } from '../../gateway/server-certificates.ts'
 
 export interface TestCertificate {
@@ -10,17 +8,29 @@ export interface TestCertificate {
   readonly key: string
 }
 
-/** Self-signed, for these names. */
-export function makeCertificate(names: readonly string[]): TestCertificate {
-  const directory = mkdtempSync(join(tmpdir(), 'caisson-certificate-'))
-  const [cert, key] = [join(directory, 'crt'), join(directory, 'key')]
-  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-noenc', '-days', '2']
-  const subject = ['-subj', `/CN=${names[0]}`, '-addext', `subjectAltName=${names.map((name) => `DNS:${name}`).join()}`]
-  execFileSync('openssl', ['req', '-x509', ...kind, ...subject, '-keyout', key, '-out', cert], { stdio: 'ignore' })
-  const made = { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') }
-  rmSync(directory, { recursive: true })
-  return made
+/** Self-signed, for these names, good until `notAfter` (default: tomorrow). */
+export function makeCertificate(names: readonly string[], notAfter = new Date(Date.now() + dayMs)): TestCertificate {
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs1', format: 'pem' },
+  })
+  const certificate = forge.pki.createCertificate()
+  certificate.publicKey = forge.pki.publicKeyFromPem(publicKey)
+  certificate.serialNumber = `00${randomBytes(8).toString('hex')}`
+  certificate.validity.notBefore = new Date(notAfter.getTime() - 2 * dayMs)
+  certificate.validity.notAfter = notAfter
+  const subject = [{ name: 'commonName', value: names[0] ?? 'nobody' }]
+  certificate.setSubject(subject)
+  certificate.setIssuer(subject)
+  certificate.setExtensions([{ name: 'subjectAltName', altNames: names.map((value) => ({ type: dnsName, value })) }])
+  certificate.sign(forge.pki.privateKeyFromPem(privateKey), forge.md.sha256.create())
+  return { cert: forge.pki.certificateToPem(certificate), key: privateKey }
 }
+
+/** RFC 5280 §4.2.1.6: the tag of dNSName. */
+const dnsName = 2
+const dayMs = 24 * 60 * 60 * 1000
 
 /** The same certificate for every name. */
 export function serveCertificate(certificate: TestCertificate): ServerCertificates {

@@ -61,6 +61,7 @@ function endpointFor<endpoint>(ctx: Context, table: Table<endpoint>, kind: Resou
   const endpoint = ofKind?.get(ctx.method)
   if (endpoint) return endpoint
   // RFC 9110 §15.5.6: a 405 MUST say what is allowed.
-  ctx.set('Allow', [...(ofKind?.keys() ?? [])].join(', '))
-  throw new RegistryError('UNSUPPORTED', { message: `${ctx.method} is not supported for a ${kind}` })
+  const allowed = [...(ofKind?.keys() ?? [])].join(', ')
+  ctx.set('Allow', allowed)
+  throw new RegistryError('UNSUPPORTED', { message: `${ctx.method} is not supported here: expected ${allowed}` })
 }

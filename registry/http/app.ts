@@ -28,7 +28,10 @@ export function openApp(services: Services, peers: Peers): Koa<RequestState> {
   })
   app.use(openApi(services).routes())
   app.use((ctx) => {
-    throw new RegistryError('NAME_UNKNOWN', { message: `there is nothing at ${ctx.state.target.path}` })
+    const { path } = ctx.state.target
+    const old = /^\/v1\/|\/api\/docker\/[^/]+\/v1\//.test(path)
+    const message = old ? 'the V1 API is not served here: docker 1.6 and newer speak V2' : `there is nothing at ${path}`
+    throw new RegistryError('NAME_UNKNOWN', { message })
   })
   // Only what fails after the answer has begun: the connection is broken off then, and the log alone can say why.
   app.on('error', (error: Error) => {

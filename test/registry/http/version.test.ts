@@ -89,3 +89,10 @@ test('a refusal by HEAD has the status and no body', async () => {
   assert.equal(answer.status, 404)
   assert.equal(answer.body.length, 0)
 })
+
+test('an old client that asks for the V1 API is told which one is served', async () => {
+  for (const path of ['/v1/_ping', '/artifactory/api/docker/docker-local/v1/repositories/hello/images']) {
+    const answer = await registry.anonymous.ask('GET', path)
+    assert.match(answer.body.toString(), /the V1 API is not served here: docker 1\.6 and newer speak V2/)
+  }
+})

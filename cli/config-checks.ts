@@ -1,6 +1,6 @@
 import { canonicalHost, type GatewayConfig, type Target } from '../gateway/config.ts'
 import type { RegistryConfig } from '../registry/config.ts'
-import { isAddressRange } from '../wire/address-range.ts'
+import { isAddressRange } from '../wire/address-ranges.ts'
 import { suggestion } from './nearest.ts'
 
 /** Something wrong at a place of the configuration. */

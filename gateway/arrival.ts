@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
+import type { AddressRanges } from '../wire/address-ranges.ts'
 import type { Arrival } from './answer.ts'
 import type { Listener } from './config.ts'
 import { parseHost } from './host-name.ts'
 import type { Refusal } from './refusal.ts'
-import type { TrustedProxies } from './trusted-proxies.ts'
 
 /** The request is answered by the gateway itself. */
 export class Refused extends Error {
@@ -20,7 +20,7 @@ export class Refused extends Error {
 const maxHeaders = 200
 
 /** Who asks, and for which host. Throws Refused. */
-export function receive(request: IncomingMessage, listener: Listener, isTrusted: TrustedProxies): Arrival {
+export function receive(request: IncomingMessage, listener: Listener, isTrusted: AddressRanges): Arrival {
   const { headers, socket, rawHeaders } = request
   if (rawHeaders.length > maxHeaders * 2) {
     throw new Refused({ status: 431, code: 'BAD_REQUEST', message: `there are more than ${maxHeaders} headers` })

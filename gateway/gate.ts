@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { AddressRanges } from '../wire/address-ranges.ts'
 import { BadRequestTarget, parseRequestTarget } from '../wire/request-target.ts'
 import type { AccessLog } from './access-log.ts'
 import type { Answer, Arrival } from './answer.ts'
@@ -10,13 +11,12 @@ import { endIdle } from './idle.ts'
 import type { InFlight } from './in-flight.ts'
 import { refuse, sendWhole, type Refusal } from './refusal.ts'
 import { matchRoute, type Routes } from './routes.ts'
-import type { TrustedProxies } from './trusted-proxies.ts'
 
 /** All that decides what becomes of a request. */
 export interface Gate {
   readonly routes: Routes
   readonly forward: Forward
-  readonly isTrusted: TrustedProxies
+  readonly isTrusted: AddressRanges
   readonly accessLog: AccessLog
   readonly inFlight: InFlight
   readonly log: Logger

@@ -1,5 +1,6 @@
 import https from 'node:https'
 import type { Logger } from 'pino'
+import { compileAddressRanges } from '../wire/address-ranges.ts'
 import { openAccessLog } from './access-log.ts'
 import type { GatewayConfig, Listener } from './config.ts'
 import { drain } from './drain.ts'
@@ -11,7 +12,6 @@ import { createServer, type SecureServer } from './server.ts'
 import { compileRoutes } from './routes.ts'
 import { createSendfile } from './sendfile.ts'
 import type { ServerCertificates } from './server-certificates.ts'
-import { compileTrustedProxies } from './trusted-proxies.ts'
 import { openUpstream } from './upstream.ts'
 
 export interface GatewayParts {
@@ -37,7 +37,7 @@ export interface Gateway {
 export async function startGateway(parts: GatewayParts): Promise<Gateway> {
   const { config, certificates, log } = parts
   const routes = compileRoutes(config)
-  const isTrusted = compileTrustedProxies(config.trustedProxies)
+  const isTrusted = compileAddressRanges(config.trustedProxies, 'gateway.trustedProxies')
   const upstream = openUpstream(config.upstream)
   const idleMs = config.idleTimeoutSeconds * 1000
   const sendfile = parts.sendfileRoot === undefined ? undefined : createSendfile(parts.sendfileRoot)

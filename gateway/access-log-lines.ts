@@ -4,7 +4,7 @@ import type { Answer } from './answer.ts'
 import { escapeField, loggedTarget } from './logged-target.ts'
 
 /** A finished or broken answer as one line of a log. */
-export type LogLine = (answer: Answer) => string
+type LogLine = (answer: Answer) => string
 
 /** The combined format of Apache. The user stays "-": who somebody claims to be is only the registry's to judge. */
 export function combinedLine(answer: Answer): string {

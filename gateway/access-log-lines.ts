@@ -3,9 +3,6 @@ import { TLSSocket } from 'node:tls'
 import type { Answer } from './answer.ts'
 import { escapeField, loggedTarget } from './logged-target.ts'
 
-/** A finished or broken answer as one line of a log. */
-type LogLine = (answer: Answer) => string
-
 /** The combined format of Apache. The user stays "-": who somebody claims to be is only the registry's to judge. */
 export function combinedLine(answer: Answer): string {
   const { arrival, req } = answer

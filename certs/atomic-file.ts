@@ -34,8 +34,18 @@ export async function removeLeftovers(directory: string, minAgeMs: number): Prom
   for (const name of await readdir(directory)) {
     if (!/^\..+\.[0-9a-f]{16}\.tmp$/.test(name)) continue
     const path = join(directory, name)
-    const { mtimeMs } = await stat(path)
-    if (Date.now() - mtimeMs >= minAgeMs) await rm(path, { force: true })
+    const written = await modifiedAt(path)
+    if (written !== undefined && Date.now() - written >= minAgeMs) await rm(path, { force: true })
+  }
+}
+
+/** In milliseconds; undefined when another process has just moved the file to its place. */
+async function modifiedAt(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).mtimeMs
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined
+    throw error
   }
 }
 

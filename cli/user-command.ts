@@ -1,10 +1,10 @@
-import { existsSync } from 'node:fs'
 import { Command } from 'commander'
 import { checkNewPassword, hashPassword } from '../registry/identity/passwords.ts'
 import type { Users } from '../registry/storage/metadata-store.ts'
 import { openSqliteMetadata } from '../registry/storage/sqlite-metadata.ts'
 import { askPassword } from './ask-password.ts'
 import { loadConfig } from './config.ts'
+import { existingDatabase } from './existing-database.ts'
 
 const name = /^[a-z0-9][a-z0-9._@-]{0,63}$/i
 
@@ -74,10 +74,7 @@ function unknown(userName: string): string {
 
 async function withUsers<result>(command: Command, use: (users: Users) => Promise<result>): Promise<result> {
   const config = await loadConfig(command.optsWithGlobals())
-  const file = config.registry.database.slice('sqlite:'.length)
-  // A user made here would take the place of the first admin, and a database made here is most likely in a wrong place.
-  if (!existsSync(file))
-    throw new Error(`${file} does not exist yet: start caisson once, or name its data directory with --data`)
-  await using metadata = await openSqliteMetadata(file)
+  // A user made in a new database would take the place of the first admin.
+  await using metadata = await openSqliteMetadata(existingDatabase(config.registry))
   return await use(metadata)
 }

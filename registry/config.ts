@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { isDuration, milliseconds } from './domain/duration.ts'
 import { isRepositoryKey } from './domain/names.ts'
+import { bytesOf, isSize } from './domain/size.ts'
 
 const repositoryKey = z
   .string()
@@ -8,10 +10,33 @@ const repositoryKey = z
     'expected a repository key: lower-case letters, digits and single separators, at most 64, not v1, v2, api or token',
   )
 
+/** Timers take no longer one. */
+const maxPauseMs = 2 ** 31 - 1
+
+/** What is no duration, or no size, is not looked at any further. */
+const duration = z.string().refine(isDuration, {
+  error: 'expected a duration: a number and ms, s, m, h or d, like 24h',
+  abort: true,
+})
+const size = z.string().refine(isSize, {
+  error: 'expected a size: a number and B, KiB, MiB, GiB or TiB, or KB, MB, GB or TB, like 10GiB',
+  abort: true,
+})
+
+/** Recording what one of 8 MiB names, some 60,000 blobs, takes seconds in one transaction; all other requests wait. */
+const maxManifestSize = '8MiB'
+
 const repository = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('local'),
     apiVersion: z.enum(['v1', 'v2']).default('v2').describe('The Docker registry API that this repository speaks.'),
+    keepUntagged: z
+      .union([z.literal('forever'), duration])
+      .default('7d')
+      .describe('How long a manifest is kept that has no tag and that nothing else refers to: a duration, or forever.'),
+    quota: size
+      .optional()
+      .describe('How many bytes the blobs of all its images may have, each blob counted once. Default: no limit.'),
     description: z.string().default('').describe('For people.'),
   }),
   z.strictObject({
@@ -54,6 +79,38 @@ export const registrySection = z.strictObject({
     .union([z.boolean(), z.literal('all').transform(() => true), z.array(repositoryKey)])
     .prefault(false)
     .describe('Ask for a login although anonymous access is on: true or all, or the repositories where.'),
+  garbageCollection: z
+    .strictObject({
+      grace: duration
+        .default('24h')
+        .describe('How long what nothing refers to is kept, and what a client was told to be there can be relied on.'),
+      every: duration
+        .refine((text) => milliseconds(text) <= maxPauseMs, 'expected at most 24d')
+        .default('1m')
+        .describe('Pause between two rounds of garbage collection.'),
+      abandonedUploads: duration.prefault('24h').describe('How long an upload is kept that nobody goes on with.'),
+    })
+    .prefault({})
+    .describe('When the space of what is no longer used comes back. It happens while everything goes on.'),
+  limits: z
+    .strictObject({
+      manifestSize: size
+        .refine((text) => bytesOf(text) <= bytesOf(maxManifestSize), `expected at most ${maxManifestSize}`)
+        .default('4MiB')
+        .describe('The largest manifest that is accepted, 8MiB at most. The specification asks for at least 4MiB.'),
+      uploadsPerUser: z
+        .int()
+        .min(1)
+        .default(1000)
+        .describe(
+          'How many uploads one user may have begun and not finished; what is abandoned counts until it is removed.',
+        ),
+      freeSpace: size
+        .default('1GiB')
+        .describe('How much of the disk with the blobs pushes leave free; pulls and deletions go on. 0B: nothing.'),
+    })
+    .prefault({})
+    .describe('What pushes may take.'),
   trustedProxies: z
     .array(z.string())
     .default(['127.0.0.1', '::1'])

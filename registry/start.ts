@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
 import type { Logger } from 'pino'
 import type { RegistryConfig } from './config.ts'
+import { bytesOf } from './domain/size.ts'
 import { openApp } from './http/app.ts'
 import { listen, type Listener } from './http/listener.ts'
 import { parseListenAddress, type ListenAddress } from './http/listen-address.ts'
@@ -10,8 +10,15 @@ import { openIdentities } from './identity/authenticate.ts'
 import { ensureFirstAdmin, type FirstAdmin } from './identity/first-admin.ts'
 import { openTokens } from './identity/tokens.ts'
 import { openPasswordCheck } from './identity/verified-passwords.ts'
+import { GarbageCollection } from './jobs/garbage-collection.ts'
+import { schedule } from './jobs/schedule.ts'
+import { refuseUnfinishedRestore } from './jobs/unfinished-restore.ts'
+import { recoverUploads } from './jobs/upload-recovery.ts'
+import { openMetrics } from './metrics.ts'
 import { openRepositories } from './repositories/repositories.ts'
+import { blobDirectories } from './storage/blob-directories.ts'
 import { openFilesystemBlobs } from './storage/filesystem-blobs.ts'
+import { lockDirectory } from './storage/process-lock.ts'
 import { openSqliteMetadata } from './storage/sqlite-metadata.ts'
 
 /** Paths in `config` are absolute. */
@@ -42,18 +49,27 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
 
   await using opened = new AsyncDisposableStack()
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
+  opened.use(await lockDirectory(dataDirectory))
+  refuseUnfinishedRestore(dataDirectory)
   const metadata = opened.use(await openSqliteMetadata(config.database.slice('sqlite:'.length)))
-  const blobs = opened.use(await openFilesystemBlobs(blobDirectories(config)))
+  const keptFree = bytesOf(config.limits.freeSpace)
+  const blobs = opened.use(await openFilesystemBlobs(blobDirectories(config.storage.filesystem), keptFree))
+  const storage = { blobs, metadata }
+  await recoverUploads(storage)
   const firstAdmin = await ensureFirstAdmin(metadata, dataDirectory, firstAdminPassword)
 
   const checkPassword = await openPasswordCheck(metadata)
   const tokens = await openTokens(metadata)
+  const metrics = openMetrics(metadata)
+  const garbage = new GarbageCollection(storage, config, metrics, log)
   const services = {
     config,
-    repositories: openRepositories(config.repositories, { blobs, metadata }),
+    repositories: openRepositories(config, storage),
     identities: openIdentities(metadata, checkPassword, tokens),
     checkPassword,
     tokens,
+    metrics,
+    collectGarbage: () => garbage.collect(),
     log,
     version,
   }
@@ -65,15 +81,11 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
   for (const address of addresses)
     listeners.push(await listen(address, answer, (server) => peers.watch(server, address.kind)))
 
+  opened.use(schedule(garbage.jobs, log))
   const running = opened.move()
   return {
     addresses: listeners.map((listener) => listener.address),
     firstAdmin,
     stop: () => running.disposeAsync(),
   }
-}
-
-/** Uploads become blobs by renaming, so they are kept beside them. */
-function blobDirectories({ storage: { filesystem } }: RegistryConfig) {
-  return { blobs: filesystem, uploads: join(dirname(filesystem), 'uploads') }
 }

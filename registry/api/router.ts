@@ -1,14 +1,19 @@
 import Router from 'koa-router'
 import type { RequestState } from '../http/context.ts'
 import type { Services } from '../http/services.ts'
+import { deleteItem } from './deletion.ts'
+import { answerMetrics } from './metrics.ts'
 import { listRepositories } from './repositories.ts'
-import { answerVersion, ping } from './system.ts'
+import { answerVersion, collectGarbage, ping } from './system.ts'
 
-/** The REST API below `<context>/api`, in Artifactory's paths and fields where it has them. */
+/** The REST API below the context, in Artifactory's paths and fields where it has them. `api` is no repository key. */
 export function openApi(services: Services): Router<RequestState> {
-  const router = new Router<RequestState>({ prefix: `${services.config.context}/api`, sensitive: true })
-  router.get('/system/ping', ping)
-  router.get('/system/version', (ctx) => answerVersion(ctx, services))
-  router.get('/repositories', (ctx) => listRepositories(ctx, services))
+  const router = new Router<RequestState>({ prefix: services.config.context, sensitive: true })
+  router.get('/api/system/ping', ping)
+  router.get('/api/system/version', (ctx) => answerVersion(ctx, services))
+  router.post('/api/system/storage/gc', (ctx) => collectGarbage(ctx, services))
+  router.get('/api/v1/metrics', (ctx) => answerMetrics(ctx, services))
+  router.get('/api/repositories', (ctx) => listRepositories(ctx, services))
+  router.delete('/*item', (ctx) => deleteItem(ctx, services))
   return router
 }

@@ -7,6 +7,12 @@ export type ImageName = Parsed<'ImageName'>
 export type Tag = Parsed<'Tag'>
 export type Reference = { readonly tag: Tag } | { readonly digest: Digest }
 
+/** One image in one repository. */
+export interface ImageRef {
+  readonly repository: RepositoryKey
+  readonly image: ImageName
+}
+
 /** Lower case because a key stands in image names and host names; these words stand where a key could in a path. */
 const key = /^[a-z0-9]+(?:[._-]+[a-z0-9]+)*$/
 const reservedKeys: ReadonlySet<string> = new Set(['v1', 'v2', 'api', 'token'])
@@ -19,9 +25,13 @@ export function isRepositoryKey(text: string): text is RepositoryKey {
   return text.length <= 64 && key.test(text) && !reservedKeys.has(text)
 }
 
+export function isImageName(text: string): text is ImageName {
+  return text.length <= maxImageLength && image.test(text)
+}
+
 /** Throws NAME_INVALID. */
 export function parseImageName(text: string): ImageName {
-  if (text.length <= maxImageLength && image.test(text)) return text as ImageName
+  if (isImageName(text)) return text
   throw new RegistryError('NAME_INVALID', {
     message: `not an image name: expected at most ${maxImageLength} lower-case letters, digits and separators`,
     detail: { name: text },

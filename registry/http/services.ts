@@ -3,6 +3,8 @@ import type { RegistryConfig } from '../config.ts'
 import type { Identities } from '../identity/authenticate.ts'
 import type { CheckPassword } from '../identity/verified-passwords.ts'
 import type { Tokens } from '../identity/tokens.ts'
+import type { CollectionSummary } from '../jobs/garbage-collection.ts'
+import type { Metrics } from '../metrics.ts'
 import type { Repositories } from '../repositories/repositories.ts'
 
 /** What the HTTP side of the registry stands on. */
@@ -12,6 +14,9 @@ export interface Services {
   readonly identities: Identities
   readonly checkPassword: CheckPassword
   readonly tokens: Tokens
+  readonly metrics: Metrics
+  /** One round of garbage collection, at once. */
+  readonly collectGarbage: () => Promise<CollectionSummary>
   readonly log: Logger
   /** Of the product. */
   readonly version: string

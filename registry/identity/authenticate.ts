@@ -11,6 +11,18 @@ export type Caller =
   | { readonly by: 'password'; readonly user: Principal & { readonly kind: 'user' } }
   | { readonly by: 'token'; readonly token: TokenContents }
 
+/** Undefined when nobody has logged in. */
+export function userOf(caller: Caller): string | undefined {
+  switch (caller.by) {
+    case 'nothing':
+      return undefined
+    case 'password':
+      return caller.user.name
+    case 'token':
+      return caller.token.user
+  }
+}
+
 export interface Identities {
   /** Throws UNAUTHORIZED for credentials that are wrong. */
   authenticate(authorization: string | undefined): Promise<Caller>

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
-import { rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { open, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { syncDirectory } from '../storage/durable-files.ts'
 import type { Users } from '../storage/metadata-store.ts'
 import { checkNewPassword, hashPassword } from './passwords.ts'
 
@@ -31,9 +32,17 @@ export async function ensureFirstAdmin(
   return { name, password, generated: chosen === undefined, file }
 }
 
+/** Durable when it resolves: the user is, and what is kept of a password there does not tell it. */
 async function keep(file: string, password: string): Promise<void> {
   await rm(file, { force: true })
-  await writeFile(file, `${password}\n`, { mode: 0o600, flag: 'wx' })
+  const handle = await open(file, 'wx', 0o600)
+  try {
+    await handle.writeFile(`${password}\n`)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await syncDirectory(dirname(file))
 }
 
 /** 24 of 32 characters that are not confused with others: 120 bits. */

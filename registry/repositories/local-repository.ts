@@ -1,16 +1,30 @@
 import type { Readable } from 'node:stream'
+import { setTimeout } from 'node:timers/promises'
 import type { Digest, DigestAlgorithm } from '../domain/digest.ts'
 import { RegistryError } from '../domain/errors.ts'
-import { parseManifest, type Manifest } from '../domain/manifest.ts'
+import { parseManifest, type Manifest, type ManifestContents } from '../domain/manifest.ts'
 import type { ImageName, Reference, RepositoryKey, Tag } from '../domain/names.ts'
 import type { BlobStore, UploadId } from '../storage/blob-store.ts'
-import type { ImageRef, Images, Page, UploadOwners } from '../storage/metadata-store.ts'
+import type { ImageRef, Images, Page, ReferrerQuery, UploadOwners, Use } from '../storage/metadata-store.ts'
 import type { BlobHandle, PushTarget, Repository } from './repository.ts'
+
+const deletionCheckMs = 50
+const deletionChecks = 100
+/** A base layer may be in thousands of images; one that the caller may read is hardly behind all of these. */
+const maxMountSources = 200
 
 /** What a local repository stands on. Both are shared by all of them. */
 export interface Storage {
   readonly blobs: BlobStore
   readonly metadata: Images & UploadOwners
+}
+
+/** Undefined: no limit. */
+export interface LocalLimits {
+  /** Of the blobs that all its images have, each counted once. */
+  readonly quotaBytes?: number | undefined
+  /** Unfinished ones, in all repositories together. */
+  readonly uploadsPerUser?: number | undefined
 }
 
 /** Hosts images. Bytes before names: a blob is durable before the image is said to have it. */
@@ -19,24 +33,26 @@ export class LocalRepository implements Repository, PushTarget {
   readonly kind = 'local'
   readonly #blobs: BlobStore
   readonly #metadata: Images & UploadOwners
+  readonly #limits: LocalLimits
 
-  constructor(key: RepositoryKey, { blobs, metadata }: Storage) {
+  constructor(key: RepositoryKey, { blobs, metadata }: Storage, limits: LocalLimits = {}) {
     this.key = key
     this.#blobs = blobs
     this.#metadata = metadata
+    this.#limits = limits
   }
 
   get pushTarget(): PushTarget {
     return this
   }
 
-  async manifest(image: ImageName, reference: Reference): Promise<Manifest | undefined> {
-    return this.#metadata.findManifest(this.#of(image), reference)
+  async manifest(image: ImageName, reference: Reference, use?: Use): Promise<Manifest | undefined> {
+    return this.#metadata.findManifest(this.#of(image), reference, use)
   }
 
   /** Bytes are shared, access is not: what the image is not linked to is not there, whoever else has it. */
-  async blob(image: ImageName, digest: Digest): Promise<BlobHandle | undefined> {
-    const found = await this.#metadata.findBlob(this.#of(image), digest)
+  async blob(image: ImageName, digest: Digest, use?: Use): Promise<BlobHandle | undefined> {
+    const found = await this.#metadata.findBlob(this.#of(image), digest, use)
     return found && this.#handle(digest, found.size)
   }
 
@@ -48,9 +64,14 @@ export class LocalRepository implements Repository, PushTarget {
     return this.#metadata.listImages(this.key, after, limit)
   }
 
-  async putManifest(image: ImageName, manifest: Manifest, tags: readonly Tag[]): Promise<void> {
+  async referrers(image: ImageName, query: ReferrerQuery) {
+    return this.#metadata.listReferrers(this.#of(image), query)
+  }
+
+  async putManifest(image: ImageName, manifest: Manifest, tags: readonly Tag[]): Promise<ManifestContents> {
     const contents = parseManifest(manifest.mediaType, manifest.bytes)
     await this.#metadata.putManifest(this.#of(image), manifest, contents, tags)
+    return contents
   }
 
   async deleteManifest(image: ImageName, reference: Reference): Promise<boolean> {
@@ -61,18 +82,33 @@ export class LocalRepository implements Repository, PushTarget {
     return this.#metadata.unlinkBlob(this.#of(image), digest)
   }
 
-  async mount(image: ImageName, digest: Digest, from: ImageRef): Promise<boolean> {
-    const linked = await this.#metadata.findBlob(from, digest)
-    const kept = linked && (await this.#blobs.stat(digest))
-    if (!kept) return false
-    await this.#metadata.linkBlob(this.#of(image), digest, kept.size)
-    return true
+  async deleteImage(image: ImageName): Promise<boolean> {
+    return this.#metadata.deleteImage(this.#of(image))
   }
 
-  async begin(image: ImageName, algorithm: DigestAlgorithm): Promise<UploadId> {
+  async deleteImages(): Promise<number> {
+    return this.#metadata.deleteImages(this.key)
+  }
+
+  async mount(image: ImageName, digest: Digest, from: ImageRef): Promise<boolean> {
+    if (!(await this.#blobs.stat(digest))) return false
+    return this.#metadata.mountBlob(this.#of(image), digest, from, { maxRepositoryBytes: this.#limits.quotaBytes })
+  }
+
+  async mountSources(digest: Digest): Promise<readonly ImageRef[]> {
+    return this.#metadata.imagesWithBlob(digest, maxMountSources)
+  }
+
+  async admit(bytes: number): Promise<void> {
+    return this.#blobs.admit(bytes)
+  }
+
+  async begin(image: ImageName, algorithm: DigestAlgorithm, principal?: string): Promise<UploadId> {
+    const { uploadsPerUser: maxUploads, quotaBytes: maxRepositoryBytes } = this.#limits
+    await this.admit(0)
     const id = await this.#blobs.begin(algorithm)
     try {
-      await this.#metadata.addUpload(this.#of(image), id)
+      await this.#metadata.addUpload(this.#of(image), id, { principal, maxUploads, maxRepositoryBytes })
     } catch (error) {
       await this.#blobs.discard(id)
       throw error
@@ -94,16 +130,32 @@ export class LocalRepository implements Repository, PushTarget {
 
   async finish(image: ImageName, id: UploadId, expected: Digest): Promise<void> {
     await this.#own(image, id)
+    await this.#expect(id, expected)
     const { size } = await this.#blobs.commit(id, expected)
-    await this.#metadata.linkBlob(this.#of(image), expected, size)
-    await this.#metadata.removeUpload(id)
+    const options = { upload: id, maxRepositoryBytes: this.#limits.quotaBytes }
+    try {
+      await this.#metadata.linkBlob(this.#of(image), expected, size, options)
+    } catch (error) {
+      if (error instanceof RegistryError && error.code === 'DENIED')
+        await this.#metadata.releaseBlob(id, expected, size)
+      throw error
+    }
   }
 
   async cancel(image: ImageName, id: UploadId): Promise<void> {
     await this.#own(image, id)
-    const discarded = await this.#blobs.discard(id)
+    // One that has become a blob already stays known, so that recovery finds the blob.
+    if (!(await this.#blobs.discard(id))) throw uploadUnknown(id)
     await this.#metadata.removeUpload(id)
-    if (!discarded) throw uploadUnknown(id)
+  }
+
+  /** From here on garbage collection leaves the blob alone; if it is just deleting the same one, that is a matter of moments. */
+  async #expect(id: UploadId, digest: Digest): Promise<void> {
+    for (let attempt = 0; attempt < deletionChecks; attempt++) {
+      if (await this.#metadata.expectBlob(id, digest)) return
+      await setTimeout(deletionCheckMs)
+    }
+    throw new RegistryError('UNAVAILABLE', { message: 'the blob is just being deleted: try again', detail: { digest } })
   }
 
   #of(image: ImageName): ImageRef {

@@ -1,5 +1,6 @@
-import type { RepositoryConfig } from '../config.ts'
+import type { RegistryConfig, RepositoryConfig } from '../config.ts'
 import { isRepositoryKey, type RepositoryKey } from '../domain/names.ts'
+import { bytesOf } from '../domain/size.ts'
 import { LocalRepository, type Storage } from './local-repository.ts'
 import type { Repository } from './repository.ts'
 import { UnservedRepository } from './unserved-repository.ts'
@@ -12,23 +13,31 @@ export interface Repositories {
 }
 
 export function openRepositories(
-  configured: Readonly<Record<string, RepositoryConfig>>,
+  { repositories, limits }: Pick<RegistryConfig, 'repositories' | 'limits'>,
   storage: Storage,
 ): Repositories {
   const byKey = new Map<string, Repository>()
-  for (const [key, config] of Object.entries(configured)) {
+  for (const [key, config] of Object.entries(repositories)) {
     if (!isRepositoryKey(key)) throw new Error(`"${key}" is not a repository key`)
-    byKey.set(key, openRepository(key, config, storage))
+    byKey.set(key, openRepository(key, config, limits, storage))
   }
   return { find: (key) => byKey.get(key), list: () => [...byKey.values()] }
 }
 
 /** The only place that asks what type a repository has. */
-function openRepository(key: RepositoryKey, config: RepositoryConfig, storage: Storage): Repository {
+function openRepository(
+  key: RepositoryKey,
+  config: RepositoryConfig,
+  { uploadsPerUser }: RegistryConfig['limits'],
+  storage: Storage,
+): Repository {
   switch (config.type) {
     case 'local':
       return config.apiVersion === 'v2'
-        ? new LocalRepository(key, storage)
+        ? new LocalRepository(key, storage, {
+            uploadsPerUser,
+            quotaBytes: config.quota === undefined ? undefined : bytesOf(config.quota),
+          })
         : new UnservedRepository(key, 'local', 'local (apiVersion v1)')
     case 'remote':
       return new UnservedRepository(key, 'remote', 'remote')

@@ -35,6 +35,10 @@ export class UnservedRepository implements Repository {
     throw this.#refusal()
   }
 
+  async referrers(): Promise<never> {
+    throw this.#refusal()
+  }
+
   #refusal(): RegistryError {
     return new RegistryError('UNSUPPORTED', {
       message: `${this.key} is a ${this.#type} repository, which this version does not serve`,

@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
+import type { DiskReserve } from './disk-reserve.ts'
 import type { RunningHash } from './running-hashes.ts'
 
 /** Sockets hand out 64 KiB at most; written one by one they cost twice the CPU. */
@@ -15,10 +16,15 @@ export interface Appended {
 
 /**
  * Writes `bytes` to the end of the file, of which `hash` has seen every byte, and hashes them on the way. Rejects only
- * when writing fails; the file and the hash may then have got some of the bytes and not others.
+ * when writing fails, or `reserve` allows no more; the file and the hash may then have got some of the bytes and not others.
  */
-export async function appendToFile(file: FileHandle, hash: RunningHash, bytes: Readable): Promise<Appended> {
-  const batch = new Batch(file, hash)
+export async function appendToFile(
+  file: FileHandle,
+  hash: RunningHash,
+  bytes: Readable,
+  reserve: DiskReserve,
+): Promise<Appended> {
+  const batch = new Batch(file, hash, reserve)
   // Destroying a request destroys its socket, and with it the answer that says what went wrong. Returning lets go of the
   // stream, so that whoever answers can read and drop the rest.
   const chunks = bytes.iterator({ destroyOnReturn: false })
@@ -51,12 +57,14 @@ async function readNext(chunks: AsyncIterator<Uint8Array>): Promise<Next> {
 class Batch {
   readonly #file: FileHandle
   readonly #hash: RunningHash
+  readonly #reserve: DiskReserve
   #chunks: Uint8Array[] = []
   #length = 0
 
-  constructor(file: FileHandle, hash: RunningHash) {
+  constructor(file: FileHandle, hash: RunningHash, reserve: DiskReserve) {
     this.#file = file
     this.#hash = hash
+    this.#reserve = reserve
   }
 
   async add(chunk: Uint8Array): Promise<void> {
@@ -67,9 +75,11 @@ class Batch {
 
   async write(): Promise<void> {
     const chunks = this.#chunks
+    const length = this.#length
     this.#chunks = []
     this.#length = 0
     if (chunks.length === 0) return
+    await this.#reserve.take(length)
     const written = writeAll(this.#file, chunks, this.#hash.size)
     for (const chunk of chunks) this.#hash.update(chunk) // while a thread writes
     await written

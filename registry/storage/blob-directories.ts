@@ -7,15 +7,25 @@ import { codeOf, makeDirectoryDurably, removeIfPresent } from './durable-files.t
 /** Always the same, so that one that a killed process left goes at the next start. */
 const probe = '.probe'
 
-/** Where the files are: `<blobs>/sha256/ab/<hex>`, so that no directory grows too large, and `<uploads>/<id>`. */
+/** Uploads become blobs by renaming, so they are kept beside them. */
+export function blobDirectories(blobs: string): { readonly blobs: string; readonly uploads: string } {
+  return { blobs, uploads: join(dirname(blobs), 'uploads') }
+}
+
+/**
+ * Where the files are: `<blobs>/sha256/ab/<hex>`, so that no directory grows too large, `<uploads>/<id>`, and beside the blobs
+ * `quarantine/sha256-<hex>`.
+ */
 export class BlobDirectories {
   readonly blobs: string
   readonly uploads: string
+  readonly quarantine: string
   readonly #shards = new Map<string, Promise<void>>()
 
   constructor(blobs: string, uploads: string) {
     this.blobs = resolve(blobs)
     this.uploads = resolve(uploads)
+    this.quarantine = join(dirname(this.blobs), 'quarantine')
   }
 
   blob(digest: Digest): string {
@@ -25,6 +35,10 @@ export class BlobDirectories {
 
   upload(id: UploadId): string {
     return join(this.uploads, id)
+  }
+
+  quarantined(digest: Digest): string {
+    return join(this.quarantine, `${algorithmOf(digest)}-${encodedOf(digest)}`)
   }
 
   /** Makes the directory of this blob, durably, once. */
@@ -42,10 +56,15 @@ export class BlobDirectories {
 
   /** Makes the directories. Throws an Error that names the path and says what to do when that fails. */
   async prepare(): Promise<void> {
-    for (const algorithm of digestAlgorithms)
-      await writable(this.blobs, makeDirectoryDurably(join(this.blobs, algorithm)))
+    await this.prepareBlobs()
     await writable(this.uploads, makeDirectoryDurably(this.uploads))
     await this.#tryMove()
+  }
+
+  /** Those of the blobs alone. */
+  async prepareBlobs(): Promise<void> {
+    for (const algorithm of digestAlgorithms)
+      await writable(this.blobs, makeDirectoryDurably(join(this.blobs, algorithm)))
   }
 
   async #tryMove(): Promise<void> {

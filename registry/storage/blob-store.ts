@@ -13,13 +13,18 @@ export interface Blobs {
   open(digest: Digest, range: ByteRange | undefined): Promise<Readable>
   /** Absolute path of the file that holds the bytes; undefined when this store has no local files. */
   path(digest: Digest): string | undefined
-  /** False when there was no such blob. Durable when it resolves. */
-  delete(digest: Digest): Promise<boolean>
+  /** Resolves with how many of them there were; durable when it does. Rejects when one cannot be deleted; others may be gone then. */
+  delete(digests: readonly Digest[]): Promise<number>
   listBlobs(): AsyncIterable<Digest>
 }
 
 /** Bytes on their way in. Uploads outlive a restart; nothing but {@link Uploads.commit} makes a blob. */
 export interface Uploads {
+  /**
+   * Throws STORAGE_FULL, with the numbers, when the store has no room for so many bytes more; to be asked before bytes are
+   * let in. Those whose number nobody knows are checked on their way, by {@link Uploads.append}.
+   */
+  admit(bytes: number): Promise<void>
   /** `algorithm` is a guess at what will be asked of `commit`, so that the bytes need be read only once. */
   begin(algorithm: DigestAlgorithm): Promise<UploadId>
   /** Bytes received so far; undefined when there is no such upload. */
@@ -35,7 +40,7 @@ export interface Uploads {
    * with DIGEST_INVALID and keeps the upload when they have another digest.
    */
   commit(id: UploadId, expected: Digest): Promise<{ readonly size: number }>
-  /** Gives the space back. False when there was no such upload. */
+  /** Gives the space back. False when there was no such upload. Throws BLOB_UPLOAD_INVALID while a request writes to it. */
   discard(id: UploadId): Promise<boolean>
   listUploads(): AsyncIterable<{ readonly id: UploadId; readonly modifiedAt: Date }>
 }

@@ -1,14 +1,36 @@
-import { mkdir, open, rename, unlink } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { copyFile, mkdir, open, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /** Makes what was created, renamed or unlinked in `directory` survive a power cut. */
 export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory)
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
+  await syncFile(directory)
+}
+
+export async function syncFile(file: string): Promise<void> {
+  await using handle = await open(file)
+  await handle.sync()
+}
+
+/** All of the text or nothing, also after a power cut; nobody but its owner may read it. */
+export async function writeDurably(file: string, text: string): Promise<void> {
+  const partial = partialOf(file)
+  await using handle = await open(partial, 'w', 0o600)
+  await handle.writeFile(text)
+  await handle.sync()
+  await moveDurably(partial, file)
+}
+
+/** All of the file or nothing; its name is durable once its directory has been synced. Shares the space where the file system can. */
+export async function copySynced(from: string, to: string): Promise<void> {
+  const partial = partialOf(to)
+  await copyFile(from, partial, constants.COPYFILE_FICLONE)
+  await syncFile(partial)
+  await rename(partial, to)
+}
+
+function partialOf(file: string): string {
+  return `${file}.partial`
 }
 
 /** Moves a file whose bytes are synced already. Both names must be on one file system. */
@@ -17,11 +39,17 @@ export async function moveDurably(from: string, to: string): Promise<void> {
   await syncDirectory(dirname(to))
 }
 
-/** False when there was no such file. */
-export async function removeDurably(file: string): Promise<boolean> {
-  if (!(await removeIfPresent(file))) return false
-  await syncDirectory(dirname(file))
-  return true
+/** Resolves with how many of them there were. Each directory is synced once. */
+export async function removeDurably(files: readonly string[]): Promise<number> {
+  let removed = 0
+  const directories = new Set<string>()
+  for (const file of files) {
+    if (!(await removeIfPresent(file))) continue
+    removed += 1
+    directories.add(dirname(file))
+  }
+  for (const directory of directories) await syncDirectory(directory)
+  return removed
 }
 
 /** False when there was no such file. */

@@ -1,5 +1,5 @@
 import { open, opendir, stat, type FileHandle } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { ByteRange } from '../../wire/byte-range.ts'
 import { algorithmOf, digestAlgorithms, isDigest, type Digest, type DigestAlgorithm } from '../domain/digest.ts'
@@ -8,7 +8,8 @@ import { isUploadId, newUploadId } from '../domain/upload-id.ts'
 import { appendToFile, type Appended } from './append-to-file.ts'
 import { BlobDirectories } from './blob-directories.ts'
 import type { BlobStore, UploadId } from './blob-store.ts'
-import { isFull, isMissing, moveDurably, removeDurably, removeIfPresent, syncDirectory } from './durable-files.ts'
+import { DiskReserve } from './disk-reserve.ts'
+import { isFull, isMissing, moveDurably, removeDurably, removeIfPresent } from './durable-files.ts'
 import { RunningHash, RunningHashes } from './running-hashes.ts'
 
 /** Bytes that go out through this process go in pieces of this size. */
@@ -16,23 +17,34 @@ const readBytes = 256 * 1024
 /** An upload that rests longer costs one reading of what came before. */
 const maxIdleMs = 60 * 60 * 1000
 
-/** The two directories must be on one file system; they are made when missing. */
-export async function openFilesystemBlobs(paths: {
-  readonly blobs: string
-  readonly uploads: string
-}): Promise<BlobStore> {
+/**
+ * The two directories must be on one file system; they are made when missing. Of that file system, uploads leave
+ * `keptFreeBytes` free.
+ */
+export async function openFilesystemBlobs(
+  paths: { readonly blobs: string; readonly uploads: string },
+  keptFreeBytes = 0,
+): Promise<BlobStore> {
   const directories = new BlobDirectories(paths.blobs, paths.uploads)
   await directories.prepare()
-  return new FilesystemBlobs(directories)
+  return new FilesystemBlobs(directories, new DiskReserve(directories.blobs, keptFreeBytes))
+}
+
+/** For a process beside the one that serves: makes nothing and tries nothing, so that it is in nobody's way. */
+export function filesystemBlobsBeside(paths: { readonly blobs: string; readonly uploads: string }): BlobStore {
+  const directories = new BlobDirectories(paths.blobs, paths.uploads)
+  return new FilesystemBlobs(directories, new DiskReserve(directories.blobs, 0))
 }
 
 class FilesystemBlobs implements BlobStore {
   readonly #directories: BlobDirectories
   readonly #hashes = new RunningHashes(maxIdleMs)
   readonly #busy = new Set<UploadId>()
+  readonly #diskReserve: DiskReserve
 
-  constructor(directories: BlobDirectories) {
+  constructor(directories: BlobDirectories, diskReserve: DiskReserve) {
     this.#directories = directories
+    this.#diskReserve = diskReserve
   }
 
   async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
@@ -50,8 +62,8 @@ class FilesystemBlobs implements BlobStore {
     return this.#directories.blob(digest)
   }
 
-  async delete(digest: Digest): Promise<boolean> {
-    return removeDurably(this.path(digest))
+  async delete(digests: readonly Digest[]): Promise<number> {
+    return removeDurably(digests.map((digest) => this.path(digest)))
   }
 
   async *listBlobs(): AsyncGenerator<Digest> {
@@ -64,6 +76,10 @@ class FilesystemBlobs implements BlobStore {
         }
       }
     }
+  }
+
+  async admit(bytes: number): Promise<void> {
+    await this.#diskReserve.admit(bytes)
   }
 
   async begin(algorithm: DigestAlgorithm): Promise<UploadId> {
@@ -85,7 +101,9 @@ class FilesystemBlobs implements BlobStore {
     if (offset !== size) throw outOfOrder(`the chunk starts at ${offset}, the upload has ${size} bytes`)
 
     const hash = (await this.#hashes.of(id, this.#directories.upload(id), size)).fork()
-    const { broken } = await appendOrTakeBack(file, hash, bytes)
+    const { broken } = await appendOrTakeBack(file, hash, bytes, this.#diskReserve)
+    // What is acknowledged is there after a power cut too; commit finds little left to sync.
+    if (!broken && hash.size > size) await this.#sync(id, file)
     this.#hashes.keep(id, hash)
     if (broken) throw broken.error
     return hash.size
@@ -100,14 +118,14 @@ class FilesystemBlobs implements BlobStore {
     if (actual !== expected) throw new RegistryError('DIGEST_INVALID', { detail: { expected, actual } })
 
     await this.#sync(id, file)
-    await this.#place(id, expected, size)
+    await this.#place(id, expected)
     this.#hashes.forget(id)
     return { size }
   }
 
   async discard(id: UploadId): Promise<boolean> {
-    this.#hashes.forget(id)
-    return removeIfPresent(this.#directories.upload(id))
+    using _alone = this.#reserve(id)
+    return await this.#drop(id)
   }
 
   async *listUploads(): AsyncGenerator<{ readonly id: UploadId; readonly modifiedAt: Date }> {
@@ -127,6 +145,11 @@ class FilesystemBlobs implements BlobStore {
     return { [Symbol.dispose]: () => this.#busy.delete(id) }
   }
 
+  async #drop(id: UploadId): Promise<boolean> {
+    this.#hashes.forget(id)
+    return removeIfPresent(this.#directories.upload(id))
+  }
+
   async #openUpload(id: UploadId): Promise<FileHandle> {
     const file = await orAbsent(open(this.#directories.upload(id), 'r+'))
     if (file) return file
@@ -138,25 +161,28 @@ class FilesystemBlobs implements BlobStore {
       await orFull(file.datasync())
     } catch (error) {
       // The kernel may have dropped the pages it could not write: a second fdatasync would succeed without them.
-      await this.discard(id)
+      await this.#drop(id)
       throw error
     }
   }
 
-  async #place(id: UploadId, digest: Digest, size: number): Promise<void> {
-    const [from, to] = [this.#directories.upload(id), this.path(digest)]
+  async #place(id: UploadId, digest: Digest): Promise<void> {
     await orFull(this.#directories.makeRoomFor(digest))
-    if ((await this.stat(digest))?.size !== size) return orFull(moveDurably(from, to))
-    await syncDirectory(dirname(to)) // whoever made the blob may not have come so far
-    await removeIfPresent(from)
+    // Also over a blob that is there already: these bytes are known to be right, and those may have rotted.
+    await orFull(moveDurably(this.#directories.upload(id), this.path(digest)))
   }
 }
 
 /** What a failed write left is taken back; what came in before the stream broke is kept, to be continued. */
-async function appendOrTakeBack(file: FileHandle, hash: RunningHash, bytes: Readable): Promise<Appended> {
+async function appendOrTakeBack(
+  file: FileHandle,
+  hash: RunningHash,
+  bytes: Readable,
+  reserve: DiskReserve,
+): Promise<Appended> {
   const { size } = hash
   try {
-    return await orFull(appendToFile(file, hash, bytes))
+    return await orFull(appendToFile(file, hash, bytes, reserve))
   } catch (error) {
     await file.truncate(size)
     throw error

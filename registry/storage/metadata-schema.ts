@@ -6,7 +6,8 @@ import type { UploadId } from './blob-store.ts'
 /** The tables, as the last of `migrations/` leaves them. Only parsed values are ever written, so they are read as such. */
 export interface MetadataSchema {
   images: { id: Generated<number>; repository: RepositoryKey; name: ImageName }
-  blobs: { digest: Digest; size: number }
+  /** `deleting`: no image has it, and its bytes are about to go. `quarantined`: its bytes turned out to be wrong. */
+  blobs: { digest: Digest; size: number; state: Generated<BlobState> }
   image_blobs: { image_id: number; digest: Digest }
   manifests: {
     image_id: number
@@ -20,10 +21,17 @@ export interface MetadataSchema {
   /** `entry`: a manifest, or a blob that stands in for one, that an index names. */
   manifest_references: { image_id: number; manifest_digest: Digest; digest: Digest; kind: 'blob' | 'entry' }
   tags: { image_id: number; name: Tag; digest: Digest; updated_at: string }
-  uploads: { id: UploadId; image_id: number; started_at: string }
+  /** `expected`: the blob that it is about to become, which garbage collection then leaves alone. */
+  uploads: { id: UploadId; image_id: number; started_at: string; principal: string; expected: Digest | null }
+  manifest_reviews: { image_id: number; digest: Digest; repository: RepositoryKey; since: string }
+  link_reviews: { image_id: number; digest: Digest; since: string }
+  blob_reviews: { digest: Digest; since: string }
+  repository_usage: { repository: RepositoryKey; bytes: number }
   users: { name: string; password_hash: string; admin: 0 | 1 }
   secrets: { name: string; value: string }
 }
+
+export type BlobState = 'kept' | 'deleting' | 'quarantined'
 
 /** The database, or a transaction on it. */
 export type MetadataDatabase = Kysely<MetadataSchema>

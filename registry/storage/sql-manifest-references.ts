@@ -3,7 +3,7 @@ import { RegistryError } from '../domain/errors.ts'
 import type { ManifestContents } from '../domain/manifest.ts'
 import type { MetadataDatabase } from './metadata-schema.ts'
 
-/** A manifest of 4 MiB can name ten thousands; databases limit the values of one statement. */
+/** A manifest can name ten thousands; databases limit the values of one statement. */
 const rowsPerInsert = 100
 
 /** What a manifest names depends on its media type, so those of an earlier one go. */
@@ -38,6 +38,7 @@ export async function refuseMissing(db: MetadataDatabase, imageId: number, manif
     .leftJoin('image_blobs', (blob) =>
       blob.onRef('image_blobs.image_id', '=', 'named.image_id').onRef('image_blobs.digest', '=', 'named.digest'),
     )
+    .leftJoin('blobs', (blob) => blob.onRef('blobs.digest', '=', 'image_blobs.digest').on('blobs.state', '=', 'kept'))
     .leftJoin('manifests', (entry) =>
       entry
         .onRef('manifests.image_id', '=', 'named.image_id')
@@ -47,7 +48,7 @@ export async function refuseMissing(db: MetadataDatabase, imageId: number, manif
     .select('named.digest')
     .where('named.image_id', '=', imageId)
     .where('named.manifest_digest', '=', manifestDigest)
-    .where('image_blobs.digest', 'is', null)
+    .where('blobs.digest', 'is', null)
     .where('manifests.digest', 'is', null)
     .orderBy('named.digest')
     .execute()

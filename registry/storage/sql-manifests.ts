@@ -1,12 +1,14 @@
 import type { Digest } from '../domain/digest.ts'
 import { RegistryError } from '../domain/errors.ts'
 import type { Manifest, ManifestContents } from '../domain/manifest.ts'
-import type { ImageName, RepositoryKey, Tag } from '../domain/names.ts'
+import type { ImageName, Reference, RepositoryKey, Tag } from '../domain/names.ts'
 import type { MetadataDatabase } from './metadata-schema.ts'
-import type { Images } from './metadata-store.ts'
+import type { ImageRef, Images } from './metadata-store.ts'
 import { parameter, prepare } from './prepared-query.ts'
 import { ensureImageId, findImageId } from './sql-image-id.ts'
 import { findNaming, keepReferences, refuseMissing } from './sql-manifest-references.ts'
+import { removeManifest, removeTag } from './sql-removals.ts'
+import { reviewManifest, reviewWhatItHolds } from './sql-reviews.ts'
 
 export function sqlManifests(
   db: MetadataDatabase,
@@ -27,9 +29,32 @@ export function sqlManifests(
       .where('tags.name', '=', parameter<Tag>('tag')),
   )
 
+  const inReview = prepare(
+    db
+      .selectFrom('images')
+      .innerJoin('manifest_reviews', 'manifest_reviews.image_id', 'images.id')
+      .where('images.repository', '=', parameter<RepositoryKey>('repository'))
+      .where('images.name', '=', parameter<ImageName>('image'))
+      .where('manifest_reviews.digest', '=', parameter<Digest>('digest'))
+      .select('images.id'),
+  )
+
+  const find = (db: MetadataDatabase, of: ImageRef, reference: Reference): Promise<Manifest | undefined> =>
+    'tag' in reference ? byTag.first(db, { ...of, ...reference }) : byDigest.first(db, { ...of, ...reference })
+
+  /** What is not in review is held by something, and its time of grace begins when that goes. */
+  const rely = async (of: ImageRef, reference: Reference): Promise<Manifest | undefined> => {
+    const found = await find(db, of, reference)
+    if (!found || !(await inReview.first(db, { ...of, digest: found.digest }))) return found
+    return db.transaction().execute(async (db) => {
+      const queued = await inReview.first(db, { ...of, digest: found.digest })
+      if (queued) await reviewManifest(db, queued.id, found.digest, now().toISOString())
+      return find(db, of, reference)
+    })
+  }
+
   return {
-    findManifest: (of, reference) =>
-      'tag' in reference ? byTag.first(db, { ...of, ...reference }) : byDigest.first(db, { ...of, ...reference }),
+    findManifest: (of, reference, use = 'read') => (use === 'rely' ? rely(of, reference) : find(db, of, reference)),
 
     putManifest: (of, manifest, contents, tags) =>
       db.transaction().execute(async (db) => {
@@ -40,25 +65,32 @@ export function sqlManifests(
           await refuseMissing(db, imageId, manifest.digest)
         }
         for (const tag of tags) await moveTag(db, imageId, tag, manifest.digest, at)
+        if (tags.length === 0) await reviewManifest(db, imageId, manifest.digest, at)
       }),
 
     deleteManifest: (of, reference) =>
       db.transaction().execute(async (db) => {
         const imageId = await findImageId(db, of)
         if (imageId === undefined) return false
-        return 'tag' in reference ? removeTag(db, imageId, reference.tag) : remove(db, imageId, reference.digest)
+        const at = now().toISOString()
+        if ('tag' in reference) return removeTag(db, imageId, reference.tag, at)
+        await refuseNamed(db, imageId, reference.digest)
+        return removeManifest(db, imageId, reference.digest, at)
       }),
   }
 }
 
-async function isKept(db: MetadataDatabase, imageId: number, { digest, mediaType }: Manifest): Promise<boolean> {
+/** Under the same media type, and with bytes that have not rotted since. */
+async function isKept(db: MetadataDatabase, imageId: number, { digest, mediaType, bytes }: Manifest): Promise<boolean> {
   const row = await db
     .selectFrom('manifests')
-    .select('media_type')
+    .select('digest')
     .where('image_id', '=', imageId)
     .where('digest', '=', digest)
+    .where('media_type', '=', mediaType)
+    .where('bytes', '=', bytes)
     .executeTakeFirst()
-  return row?.media_type === mediaType
+  return row !== undefined
 }
 
 async function keep(
@@ -69,39 +101,40 @@ async function keep(
   at: string,
 ): Promise<void> {
   const known = {
+    bytes,
     media_type: mediaType,
     subject: contents.subject ?? null,
     artifact_type: contents.artifactType ?? null,
     pushed_at: at,
   }
+  // Under another media type it may hold something else, and let go of what it held.
+  await reviewWhatItHolds(db, imageId, digest, at)
   await db
     .insertInto('manifests')
-    .values({ image_id: imageId, digest, bytes, ...known })
+    .values({ image_id: imageId, digest, ...known })
     .onConflict((same) => same.columns(['image_id', 'digest']).doUpdateSet(known))
     .execute()
   await keepReferences(db, imageId, digest, contents)
 }
 
 async function moveTag(db: MetadataDatabase, image_id: number, name: Tag, digest: Digest, updated_at: string) {
+  const before = await db
+    .selectFrom('tags')
+    .select('digest')
+    .where('image_id', '=', image_id)
+    .where('name', '=', name)
+    .executeTakeFirst()
   await db
     .insertInto('tags')
     .values({ image_id, name, digest, updated_at })
     .onConflict((taken) => taken.columns(['image_id', 'name']).doUpdateSet({ digest, updated_at }))
     .execute()
+  if (before && before.digest !== digest) await reviewManifest(db, image_id, before.digest, updated_at)
 }
 
-async function removeTag(db: MetadataDatabase, imageId: number, tag: Tag): Promise<boolean> {
-  const removed = db.deleteFrom('tags').where('image_id', '=', imageId).where('name', '=', tag)
-  return (await removed.executeTakeFirstOrThrow()).numDeletedRows === 1n
-}
-
-/** Its tags and what it names go with it (`on delete cascade`). */
-async function remove(db: MetadataDatabase, imageId: number, digest: Digest): Promise<boolean> {
+async function refuseNamed(db: MetadataDatabase, imageId: number, digest: Digest): Promise<void> {
   const namedBy = await findNaming(db, imageId, digest)
-  if (namedBy) {
-    const message = `the manifest is named by the manifest ${namedBy} of this image: delete that first`
-    throw new RegistryError('DENIED', { message, detail: { digest, manifest: namedBy } })
-  }
-  const removed = db.deleteFrom('manifests').where('image_id', '=', imageId).where('digest', '=', digest)
-  return (await removed.executeTakeFirstOrThrow()).numDeletedRows === 1n
+  if (!namedBy) return
+  const message = `the manifest is named by the manifest ${namedBy} of this image: delete that first`
+  throw new RegistryError('DENIED', { message, detail: { digest, manifest: namedBy } })
 }

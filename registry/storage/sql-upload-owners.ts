@@ -1,9 +1,14 @@
+import type { Digest } from '../domain/digest.ts'
+import { RegistryError } from '../domain/errors.ts'
 import type { ImageName, RepositoryKey } from '../domain/names.ts'
 import type { UploadId } from './blob-store.ts'
 import type { MetadataDatabase } from './metadata-schema.ts'
-import type { UploadOwners } from './metadata-store.ts'
+import type { UploadOptions, UploadOwners } from './metadata-store.ts'
 import { parameter, prepare } from './prepared-query.ts'
-import { ensureImageId } from './sql-image-id.ts'
+import { deletedImages, dropIfEmpty, ensureImageId } from './sql-image-id.ts'
+import { refuseUsedUp } from './sql-repository-usage.ts'
+import { reviewBlob } from './sql-reviews.ts'
+import { recordBytes } from './sql-stored-blobs.ts'
 
 export function sqlUploadOwners(db: MetadataDatabase, now: () => Date): UploadOwners {
   const find = prepare(
@@ -15,16 +20,85 @@ export function sqlUploadOwners(db: MetadataDatabase, now: () => Date): UploadOw
       .where('images.name', '=', parameter<ImageName>('image'))
       .select('uploads.id'),
   )
+  const count = prepare(
+    db
+      .selectFrom('uploads')
+      .where('principal', '=', parameter<string>('principal'))
+      .select((it) => it.fn.countAll<number>().as('uploads')),
+  )
+
+  const countOf = async (db: MetadataDatabase, principal: string): Promise<number> =>
+    (await count.first(db, { principal }))?.uploads ?? 0
+
+  const refuseTooMany = async (db: MetadataDatabase, principal: string, { maxUploads = Infinity }: UploadOptions) => {
+    const uploads = await countOf(db, principal)
+    if (uploads < maxUploads) return
+    throw new RegistryError('TOOMANYREQUESTS', {
+      message:
+        `${principal} has ${uploads} unfinished uploads, and ${maxUploads} are allowed: finish or cancel some, ` +
+        'or wait until those that nobody goes on with are removed',
+      detail: { uploads, maxUploads },
+    })
+  }
 
   return {
-    addUpload: (of, id) =>
+    addUpload: (of, id, options = {}) =>
       db.transaction().execute(async (db) => {
+        const { principal = '', maxRepositoryBytes } = options
+        if (principal !== '') await refuseTooMany(db, principal, options)
+        await refuseUsedUp(db, of.repository, maxRepositoryBytes)
         const image_id = await ensureImageId(db, of)
-        await db.insertInto('uploads').values({ id, image_id, started_at: now().toISOString() }).execute()
+        await db.insertInto('uploads').values({ id, image_id, started_at: now().toISOString(), principal }).execute()
       }),
+
     ownsUpload: async (of, id) => (await find.first(db, { ...of, id })) !== undefined,
-    removeUpload: async (id) => {
-      await db.deleteFrom('uploads').where('id', '=', id).execute()
+
+    expectBlob: (id, digest) =>
+      db.transaction().execute(async (db) => {
+        if (await isBeingDeleted(db, digest)) return false
+        await db.updateTable('uploads').set({ expected: digest }).where('id', '=', id).execute()
+        return true
+      }),
+
+    removeUpload: (id) =>
+      db.transaction().execute(async (db) => {
+        const [removed] = await db.deleteFrom('uploads').where('id', '=', id).returning('image_id').execute()
+        if (removed) await dropIfEmpty(db, removed.image_id)
+      }),
+
+    releaseBlob: (id, digest, size) =>
+      db.transaction().execute(async (db) => {
+        await endUpload(db, id)
+        await recordBytes(db, { digest, size })
+        await reviewBlob(db, digest, now().toISOString())
+      }),
+
+    countUploads: (principal) => countOf(db, principal),
+
+    listUploadOwners: async () => {
+      const rows = await db
+        .selectFrom('uploads')
+        .innerJoin('images', 'images.id', 'uploads.image_id')
+        .select(['uploads.id', 'images.repository', 'images.name', 'uploads.started_at', 'uploads.expected'])
+        .orderBy('uploads.id')
+        .execute()
+      return rows.map(({ id, repository, name, started_at, expected }) => ({
+        id,
+        of: repository === deletedImages ? undefined : { repository, image: name },
+        startedAt: new Date(started_at),
+        expected: expected ?? undefined,
+      }))
     },
   }
+}
+
+/** Throws BLOB_UPLOAD_UNKNOWN: whoever ended it before knows more about the bytes than the caller does. */
+export async function endUpload(db: MetadataDatabase, id: UploadId): Promise<void> {
+  const { numDeletedRows } = await db.deleteFrom('uploads').where('id', '=', id).executeTakeFirstOrThrow()
+  if (numDeletedRows === 0n) throw new RegistryError('BLOB_UPLOAD_UNKNOWN', { detail: { upload: id } })
+}
+
+async function isBeingDeleted(db: MetadataDatabase, digest: Digest): Promise<boolean> {
+  const row = await db.selectFrom('blobs').select('state').where('digest', '=', digest).executeTakeFirst()
+  return row?.state === 'deleting'
 }

@@ -115,6 +115,21 @@ const wrong: readonly { readonly name: string; readonly yaml: string; readonly s
     says: /^caisson\.yaml:3:\d+: registry\.repositories\.a/,
   },
   {
+    name: 'a duration that is none',
+    yaml: 'registry:\n  garbageCollection: { every: often }\n',
+    says: /^caisson\.yaml:2:24: registry\.garbageCollection\.every: expected a duration: .*, like 24h$/,
+  },
+  {
+    name: 'a size without its unit',
+    yaml: 'registry:\n  repositories:\n    a: { type: local, quota: 100 GIB }\n',
+    says: /^caisson\.yaml:3:\d+: registry\.repositories\.a\.quota: expected a size: .*, like 10GiB$/,
+  },
+  {
+    name: 'manifests that are larger than the registry can stand',
+    yaml: 'registry:\n  limits: { manifestSize: 9MiB }\n',
+    says: /^caisson\.yaml:2:13: registry\.limits\.manifestSize: expected at most 8MiB$/,
+  },
+  {
     name: 'a virtual repository that deploys to no member',
     yaml: 'registry:\n  repositories:\n    a: { type: local }\n    b: { type: virtual, members: [a], deployTo: c }\ngateway: { listeners: [{ port: 1 }] }\n',
     says: /^caisson\.yaml:4:\d+: b: deployTo must be one of the members$/,

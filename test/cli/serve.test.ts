@@ -112,10 +112,7 @@ test('a second one on the same data directory is refused, and leaves the certifi
     caisson.dataDirectory,
   )
   assert.equal(status, 1)
-  assert.match(
-    stderr,
-    /caisson: .*another caisson runs on .*registry\.sock: stop it, or name another directory with --data/,
-  )
+  assert.match(stderr, /caisson: another caisson works on .*data: stop it first, or name another directory with --data/)
   assert.equal(await readFile(served, 'utf8'), before)
 })
 

@@ -51,14 +51,14 @@ export function blobStoreContract(setUp: () => Promise<BlobStoreFixture>): void 
   contract('a blob that is not there is undefined, unopenable and undeletable', async (store) => {
     assert.equal(await store.stat(sha256('nothing')), undefined)
     await assert.rejects(store.open(sha256('nothing'), undefined), { code: 'BLOB_UNKNOWN' })
-    assert.equal(await store.delete(sha256('nothing')), false)
+    assert.equal(await store.delete([sha256('nothing')]), 0)
   })
 
   contract('a deleted blob is gone', async (store) => {
     await keep(store, 'hello')
-    assert.equal(await store.delete(sha256('hello')), true)
+    assert.equal(await store.delete([sha256('nothing'), sha256('hello')]), 1)
     assert.equal(await store.stat(sha256('hello')), undefined)
-    assert.equal(await store.delete(sha256('hello')), false)
+    assert.equal(await store.delete([sha256('hello')]), 0)
   })
 
   contract('any part of a blob can be read', async (store) => {
@@ -297,5 +297,5 @@ function breakingAfter(content: string): Readable {
 
 async function removeAll(store: BlobStore): Promise<void> {
   for await (const { id } of store.listUploads()) await store.discard(id)
-  for await (const digest of store.listBlobs()) await store.delete(digest)
+  for await (const digest of store.listBlobs()) await store.delete([digest])
 }

@@ -11,7 +11,7 @@ import {
   type RepositoryKey,
   type Tag,
 } from '../../registry/domain/names.ts'
-import type { ImageRef, MetadataStore } from '../../registry/storage/metadata-store.ts'
+import type { ImageRef, MetadataStore, ReferrerQuery } from '../../registry/storage/metadata-store.ts'
 import { sha256, unknownUpload } from './blob-store.ts'
 
 export interface MetadataStoreFixture extends AsyncDisposable {
@@ -258,6 +258,34 @@ export function metadataStoreContract(setUp: () => Promise<MetadataStoreFixture>
     assert.deepEqual((await store.listImages(docker, undefined, 1)).items, ['a-b'])
   })
 
+  contract('referrers are listed by their subject and their type, in the order of their digests', async (store) => {
+    const sbom = { subject: sha256('one'), artifactType: 'application/x.sbom' }
+    for (const name of ['a', 'b', 'c']) await push(store, app, manifest(name), [name], sbom)
+    await push(store, app, manifest('typeless'), [], { subject: sha256('one') })
+    await push(store, app, manifest('of another subject'), [], { ...sbom, subject: sha256('two') })
+    await push(store, ref('docker-local', 'other'), manifest('elsewhere'), [], sbom)
+    const sboms = ['a', 'b', 'c'].map(sha256).sort()
+    assert.deepEqual(await allReferrers(store, sbom, 10), sboms)
+    assert.deepEqual(await allReferrers(store, sbom, 1), sboms)
+    const every = [...sboms, sha256('typeless')].sort()
+    for (const limit of [1, 2, 4, 5])
+      assert.deepEqual(await allReferrers(store, { ...sbom, artifactType: undefined }, limit), every)
+  })
+
+  contract('a referrer is told with its bytes, until it is deleted', async (store) => {
+    const query = { subject: sha256('one'), artifactType: undefined, after: undefined, limit: 10 }
+    const nothing = { items: [], next: undefined }
+    assert.deepEqual(await store.listReferrers(app, query), nothing)
+    await push(store, app, manifest('a'), [], { subject: sha256('one') })
+    const { items } = await store.listReferrers(app, query)
+    assert.deepEqual(
+      items.map(({ artifactType, ...found }) => ({ ...plain(found), artifactType })),
+      [{ ...plain(manifest('a')), artifactType: undefined }],
+    )
+    await store.deleteManifest(app, digest('a'))
+    assert.deepEqual(await store.listReferrers(app, query), nothing)
+  })
+
   contract('an upload belongs to one image until it is removed', async (store) => {
     const id = unknownUpload()
     await store.addUpload(app, id)
@@ -388,4 +416,20 @@ async function allTags(store: MetadataStore, of: ImageRef, limit: number): Promi
     after = page.next
   } while (after !== undefined)
   return tags
+}
+
+async function allReferrers(
+  store: MetadataStore,
+  query: Pick<ReferrerQuery, 'subject' | 'artifactType'>,
+  limit: number,
+): Promise<readonly Digest[]> {
+  const digests: Digest[] = []
+  let after: Digest | undefined
+  do {
+    const { items, next } = await store.listReferrers(app, { ...query, after, limit })
+    assert.ok(items.length <= limit)
+    digests.push(...items.map(({ digest }) => digest))
+    after = next
+  } while (after !== undefined)
+  return digests
 }

@@ -12,6 +12,7 @@ export async function writeBuildContext(machine: Machine, name: string, from = '
   await mkdir(directory, { recursive: true })
   await writeFile(join(directory, 'greeting'), `hello from ${name}\n`)
   await writeFile(join(directory, 'text'), `${name} says it again and again\n`.repeat(20_000))
+  // Larger than what proxies take of a request body unless told otherwise.
   await writeFile(join(directory, 'noise'), incompressible(name, 3 * 1024 * 1024))
   await writeFile(join(directory, 'Dockerfile'), `${from}\n${dockerfile}`)
   return directory
@@ -24,8 +25,8 @@ LABEL org.opencontainers.image.title=hello
 CMD ["/greeting"]
 `
 
-/** Larger than what proxies take of a request body unless told otherwise, and as large on the wire. */
-function incompressible(name: string, bytes: number): Uint8Array {
+/** As large on the wire. */
+export function incompressible(name: string, bytes: number): Buffer {
   const key = createHash('sha256').update(name).digest()
   return createCipheriv('aes-256-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(bytes))
 }

@@ -1,11 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { Agent } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
+import { RegistryClient } from './registry-client.ts'
 
 const launcher = fileURLToPath(new URL('../../cli/caisson.js', import.meta.url))
 
@@ -97,4 +99,11 @@ function portsWhenReady(line: string): readonly number[] | undefined {
 
 export async function authorityOf(caisson: Caisson): Promise<string> {
   return await readFile(caisson.authorityFile, 'utf8')
+}
+
+/** The admin's client of listener 1: docker-local, through the gateway. Connections are kept. */
+export async function adminOf(caisson: Caisson): Promise<RegistryClient> {
+  const agent = new Agent({ ca: await authorityOf(caisson), servername: 'localhost', keepAlive: true })
+  const where = { host: '127.0.0.1', port: caisson.ports[1] ?? 0, agent }
+  return new RegistryClient(where, '/v2').as({ name: 'admin', password: caisson.adminPassword })
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { incompressible } from './build-context.ts'
 import type { Machine } from './machine.ts'
 import { attempt } from './program.ts'
 
@@ -26,11 +27,14 @@ interface Descriptor {
   readonly size: number
 }
 
-export async function writeOciLayout(machine: Machine, name: string, tag: string): Promise<OciLayout> {
+/** Each layer has a few bytes, and as many of noise as `layerBytes` says. */
+export async function writeOciLayout(machine: Machine, name: string, tag: string, layerBytes = 0): Promise<OciLayout> {
   const directory = join(machine.directory, 'files', `${name}.oci`)
   await mkdir(join(directory, 'blobs', 'sha256'), { recursive: true })
 
-  const tars = await Promise.all(['first', 'second'].map(async (layer) => tarOf(machine, `${name}-${layer}`)))
+  const tars = await Promise.all(
+    ['first', 'second'].map(async (layer) => tarOf(machine, `${name}-${layer}`, layerBytes)),
+  )
   const layers = await Promise.all(tars.map(async (tar) => store(directory, mediaTypes.layer, gzipSync(tar))))
   const rootfs = { type: 'layers', diff_ids: tars.map(digestOf) }
   const config = await storeJson(directory, mediaTypes.config, {
@@ -50,10 +54,12 @@ export async function writeOciLayout(machine: Machine, name: string, tag: string
   return { directory, archive, manifestDigest: manifest.digest, configDigest: config.digest }
 }
 
-async function tarOf(machine: Machine, name: string): Promise<Uint8Array> {
+async function tarOf(machine: Machine, name: string, noiseBytes: number): Promise<Uint8Array> {
   const directory = join(machine.directory, 'files', name)
   await mkdir(directory, { recursive: true })
   await writeFile(join(directory, name), `${name} of an image that no client has made\n`)
+  // As text, since what a program prints is read as such; compressed it is half as long again.
+  if (noiseBytes > 0) await writeFile(join(directory, 'noise'), incompressible(name, noiseBytes).toString('hex'))
   const reproducible = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner']
   const { stdout } = await attempt('tar', ['-C', directory, ...reproducible, '-cf', '-', '.'])
   return Buffer.from(stdout)

@@ -22,6 +22,8 @@ export interface ProgramOptions {
 /** A program in the background. It dies with this process, however this process dies. */
 export interface Running extends AsyncDisposable {
   readonly pid: number
+  /** Resolves when it has ended, with its status; -1 when a signal ended it. */
+  readonly ended: Promise<number>
   /** Everything it has said so far. */
   output(): string
   /** Resolves when it has said so; rejects with all it said when it ends before. */
@@ -74,6 +76,7 @@ export function start(command: string, args: readonly string[], options: Program
   }
   return {
     pid: child.pid ?? 0,
+    ended,
     output: () => output,
     says,
     [Symbol.asyncDispose]: async () => stop(child, ended),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Agent, request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
+import { request as requestOverTls, type Agent as TlsAgent } from 'node:https'
 import { buffer } from 'node:stream/consumers'
 import { z } from 'zod'
 import { digestOfBytes, type TinyImage } from './tiny-image.ts'
@@ -10,7 +11,11 @@ export interface Login {
   readonly password: string
 }
 
-export type Where = { readonly socketPath: string } | { readonly host: string; readonly port: number }
+export type Where =
+  | { readonly socketPath: string }
+  | { readonly host: string; readonly port: number }
+  /** Over TLS: the agent knows the authority and the name on the certificate. */
+  | { readonly host: string; readonly port: number; readonly agent: TlsAgent }
 
 export interface Answer {
   readonly status: number
@@ -65,7 +70,8 @@ export class RegistryClient {
   /** `target` is a path below the base, a whole path that begins with a slash, or a URL that a `Location` gave. */
   async ask(method: string, target: string, { headers = {}, body }: Question = {}): Promise<Answer> {
     const path = this.#pathOf(target)
-    const sent = request({
+    const sent = ('agent' in this.#where ? requestOverTls : request)({
+      agent: new Agent({ keepAlive: false }),
       ...this.#where,
       method,
       path,
@@ -75,7 +81,6 @@ export class RegistryClient {
         ...this.#headers,
         ...headers,
       },
-      agent: new Agent({ keepAlive: false }),
     })
     sent.end(body)
     const [message] = (await once(sent, 'response')) as [IncomingMessage]

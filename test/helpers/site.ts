@@ -21,9 +21,10 @@ export interface Dock {
   readonly prefix: string
 }
 
-/** Ports of a site that was there before, or any free ones. */
-export function siteConfig([byName, byPort]: readonly number[] = [0, 0]): unknown {
+/** Ports of a site that was there before, or any free ones; `registry` is the section of that name. */
+export function siteConfig([byName, byPort]: readonly number[] = [0, 0], registry: object = {}): unknown {
   return {
+    registry,
     gateway: {
       workers: 2,
       listeners: [{ port: byName }, { port: byPort, repository: 'docker-local' }],
@@ -37,12 +38,13 @@ export function siteConfig([byName, byPort]: readonly number[] = [0, 0]): unknow
   }
 }
 
-export async function openSite(): Promise<Site> {
+/** `registry` is the section of that name in its configuration. */
+export async function openSite(registry: object = {}): Promise<Site> {
   await using opened = new AsyncDisposableStack()
   const machine = opened.use(
     await Machine.create(['registry.test', 'docker-local.registry.test', 'not-yet-trusted.test']),
   )
-  const caisson = opened.use(await startCaisson({ config: siteConfig() }))
+  const caisson = opened.use(await startCaisson({ config: siteConfig([0, 0], registry) }))
   const docks = docksOf(caisson)
   for (const { registry } of docks) await machine.trust(registry, caisson.authorityFile)
 

@@ -1,7 +1,9 @@
 import { algorithmOf, digestAlgorithms, parseDigest, type Digest, type DigestAlgorithm } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
+import type { UploadId } from '../../domain/upload-id.ts'
+import { userOf } from '../../identity/authenticate.ts'
 import type { Context } from '../context.ts'
-import { openBody } from '../request-body.ts'
+import { declaredLength, openBody } from '../request-body.ts'
 import { pushTargetOf, type ImageCall } from './call.ts'
 import { empty } from './empty.ts'
 import { mountBlob } from './mount.ts'
@@ -22,7 +24,7 @@ export async function beginUpload(ctx: Context, call: ImageCall<'uploads'>): Pro
 }
 
 async function begin(ctx: Context, call: ImageCall<'uploads'>, algorithm: DigestAlgorithm): Promise<void> {
-  const id = await pushTargetOf(call).begin(call.image, algorithm)
+  const id = await pushTargetOf(call).begin(call.image, algorithm, userOf(call.caller))
   setProgress(ctx, call, id, 0)
   ctx.status = 202
   empty(ctx)
@@ -30,16 +32,25 @@ async function begin(ctx: Context, call: ImageCall<'uploads'>, algorithm: Digest
 
 async function pushAtOnce(ctx: Context, call: ImageCall<'uploads'>, digest: Digest): Promise<void> {
   const target = pushTargetOf(call)
-  const id = await target.begin(call.image, algorithmOf(digest))
+  await target.admit(declaredLength(ctx) ?? 0)
+  const id = await target.begin(call.image, algorithmOf(digest), userOf(call.caller))
   try {
     await target.append(call.image, id, 0, openBody(ctx))
     await target.finish(call.image, id, digest)
   } catch (error) {
-    // The client was told of no upload that it could go on with or cancel.
-    await target.cancel(call.image, id)
+    await cancelIfThere(call, id)
     throw error
   }
   answerBlob(ctx, call, digest)
+}
+
+/** The client was told of no upload that it could go on with or cancel. Some refusals have ended it already. */
+async function cancelIfThere(call: ImageCall<'uploads'>, id: UploadId): Promise<void> {
+  try {
+    await pushTargetOf(call).cancel(call.image, id)
+  } catch (error) {
+    if (!(error instanceof RegistryError) || error.code !== 'BLOB_UPLOAD_UNKNOWN') throw error
+  }
 }
 
 function parseAlgorithm(name: string | null): DigestAlgorithm {

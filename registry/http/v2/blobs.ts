@@ -10,7 +10,7 @@ import { logChange } from './log-change.ts'
 /** end-2. `HEAD` comes here too. */
 export async function getBlob(ctx: Context, call: ImageCall<'blob'>): Promise<void> {
   const { digest } = call.resource
-  const blob = await call.repository.blob(call.image, digest)
+  const blob = await call.repository.blob(call.image, digest, ctx.method === 'HEAD' ? 'rely' : 'read')
   if (!blob) throw blobUnknown(call)
 
   const etag = `"${digest}"`

@@ -51,7 +51,7 @@ export function publicUrl(ctx: Context, call: ImageCall, below: string): string 
 }
 
 /** Throws UNSUPPORTED for a repository that takes no pushes. */
-export function pushTargetOf({ repository }: ImageCall): PushTarget {
+export function pushTargetOf({ repository }: { readonly repository: Repository }): PushTarget {
   if (repository.pushTarget) return repository.pushTarget
   throw new RegistryError('UNSUPPORTED', {
     message: `the ${repository.kind} repository "${repository.key}" takes no pushes`,

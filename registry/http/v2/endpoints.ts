@@ -8,6 +8,7 @@ import { deleteBlob, getBlob } from './blobs.ts'
 import type { Call, ImageCall, ImageKind, RegistryKind } from './call.ts'
 import { listCatalog } from './catalog.ts'
 import { deleteManifest, getManifest, putManifest } from './manifests.ts'
+import { listReferrers } from './referrers.ts'
 import { listTags } from './tags.ts'
 import { appendChunk, cancelUpload, finishUpload, getUpload } from './uploads.ts'
 import { checkVersion } from './version.ts'
@@ -37,6 +38,7 @@ export const imageEndpoints: readonly ImageEndpoint[] = [
   ofImage({ id: 'end-8', method: 'GET', kind: 'tags', needs: 'read', handle: listTags }),
   ofImage({ id: 'end-9', method: 'DELETE', kind: 'manifest', needs: 'delete', handle: deleteManifest }),
   ofImage({ id: 'end-10', method: 'DELETE', kind: 'blob', needs: 'delete', handle: deleteBlob }),
+  ofImage({ id: 'end-12', method: 'GET', kind: 'referrers', needs: 'read', handle: listReferrers }),
   ofImage({ id: 'end-13', method: 'GET', kind: 'upload', needs: 'deploy', handle: getUpload }),
   ofImage({ id: 'end-14', method: 'DELETE', kind: 'upload', needs: 'deploy', handle: cancelUpload }),
 ]

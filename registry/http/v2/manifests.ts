@@ -4,19 +4,17 @@ import { selectBytes } from '../../../wire/byte-range.ts'
 import { algorithmOf, digestOf, type Digest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import { parseTag, type Reference, type Tag } from '../../domain/names.ts'
+import { bytesOf, formatSize } from '../../domain/size.ts'
 import type { Context } from '../context.ts'
-import { readBody } from '../request-body.ts'
+import { declaredLength, readBody } from '../request-body.ts'
 import { publicUrl, pushTargetOf, type ImageCall } from './call.ts'
 import { empty } from './empty.ts'
 import { logChange } from './log-change.ts'
 
-/** OCI distribution 1.1, "Pushing Manifests": a registry SHOULD accept at least 4 MiB. */
-export const maxManifestBytes = 4 * 1024 * 1024
-
 /** end-3. `HEAD` comes here too. */
 export async function getManifest(ctx: Context, call: ImageCall<'manifest'>): Promise<void> {
   const { repository, image, resource } = call
-  const manifest = await repository.manifest(image, resource.reference)
+  const manifest = await repository.manifest(image, resource.reference, ctx.method === 'HEAD' ? 'rely' : 'read')
   if (!manifest) throw manifestUnknown(call)
   const { digest, mediaType, bytes } = manifest
 
@@ -43,17 +41,18 @@ export async function putManifest(ctx: Context, call: ImageCall<'manifest'>): Pr
   const target = pushTargetOf(call)
   const mediaType = mediaTypeOf(ctx)
   const tags = tagsOf(ctx, call)
-  const bytes = await readBody(ctx, maxManifestBytes, manifestTooLarge)
+  const maxBytes = bytesOf(call.services.config.limits.manifestSize)
+  await target.admit(declaredLength(ctx) ?? 0)
+  const bytes = await readBody(ctx, maxBytes, () => manifestTooLarge(maxBytes))
   const digest = digestFor(resource.reference, bytes)
 
-  await target.putManifest(image, { digest, mediaType, bytes }, tags)
+  const { subject } = await target.putManifest(image, { digest, mediaType, bytes }, tags)
   logChange(ctx, call, 'manifest pushed', { digest, tags })
 
   ctx.status = 201
   ctx.set('Location', publicUrl(ctx, call, `manifests/${digest}`))
   ctx.set('Docker-Content-Digest', digest)
-  // No OCI-Subject: it promises the referrers API, and without the header a client keeps its list of referrers in a tag
-  // (OCI distribution 1.1, "Pushing Manifests with Subject" and "Referrers Tag Schema").
+  if (subject !== undefined) ctx.set('OCI-Subject', subject)
   if ('digest' in resource.reference && tags.length > 0) ctx.set('OCI-Tag', [...tags])
   empty(ctx)
 }
@@ -89,8 +88,9 @@ function digestFor(reference: Reference, bytes: Buffer): Digest {
   throw new RegistryError('DIGEST_INVALID', { detail: { expected, actual: digest } })
 }
 
-function manifestTooLarge(): RegistryError {
-  return new RegistryError('MANIFEST_TOO_LARGE', { detail: { maxBytes: maxManifestBytes } })
+function manifestTooLarge(maxBytes: number): RegistryError {
+  const message = `the manifest is larger than the ${formatSize(maxBytes)} that this registry accepts`
+  return new RegistryError('MANIFEST_TOO_LARGE', { message, detail: { maxBytes } })
 }
 
 function manifestUnknown({ image, resource }: ImageCall<'manifest'>): RegistryError {

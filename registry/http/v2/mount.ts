@@ -1,37 +1,45 @@
 import type { Digest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
-import type { ImageName, RepositoryKey } from '../../domain/names.ts'
-import { callerMay } from './access.ts'
+import type { ImageRef } from '../../domain/names.ts'
+import { permits } from '../../domain/permissions.ts'
 import { resolveName, splitName } from './address.ts'
 import { pushTargetOf, type ImageCall } from './call.ts'
 
-interface Source {
-  readonly repository: RepositoryKey
-  readonly image: ImageName
-}
-
 /**
- * Whether the image now has the blob. A source that is unknown or may not be read is no error: the client then uploads
- * (OCI distribution 1.1, "Mounting a blob from another repository").
+ * Whether the image now has the blob, from the image named or, when none is, from any. A source that is unknown or may not
+ * be read is no error: the client then uploads (OCI distribution 1.1, "Mounting a blob from another repository").
  */
 export async function mountBlob(call: ImageCall<'uploads'>, digest: Digest, from: string | null): Promise<boolean> {
   const target = pushTargetOf(call)
-  for (const source of from === null ? [] : sourcesOf(call, from)) {
-    const readable = callerMay(call.services, call.caller, 'read', source.repository, source.image)
-    if (readable && (await target.mount(call.image, digest, source))) return true
-  }
+  const sources = from === null ? await target.mountSources(digest) : [...sourcesNamed(call, from)]
+  for (const source of await readableOf(call, sources)) if (await target.mount(call.image, digest, source)) return true
   return false
 }
 
+/**
+ * A token names the image that is pushed to and seldom the source, since the challenge cannot know of it; what else may be
+ * read is a matter of whom it was given to.
+ */
+async function readableOf(
+  { services: { config, identities, repositories }, caller }: ImageCall<'uploads'>,
+  sources: readonly ImageRef[],
+): Promise<readonly ImageRef[]> {
+  const principal = await identities.principalOf(caller)
+  return sources.filter(
+    ({ repository, image }) =>
+      repositories.find(repository) !== undefined && permits(principal, 'read', repository, image, config),
+  )
+}
+
 /** A name on a host that stands for one repository is that repository's, or begins with the key of another one. */
-function* sourcesOf({ address, services }: ImageCall<'uploads'>, from: string): Generator<Source> {
+function* sourcesNamed({ address }: ImageCall<'uploads'>, from: string): Generator<ImageRef> {
   const named = orNothing(() => resolveName(address, from))
   if (named) yield named
   const spelledOut = address.key === undefined ? undefined : orNothing(() => splitName(from))
-  if (spelledOut && services.repositories.find(spelledOut.repository)) yield spelledOut
+  if (spelledOut) yield spelledOut
 }
 
-function orNothing(resolve: () => Source): Source | undefined {
+function orNothing(resolve: () => ImageRef): ImageRef | undefined {
   try {
     return resolve()
   } catch (error) {

@@ -11,6 +11,7 @@ export type Resource =
   | { readonly kind: 'uploads'; readonly name: string }
   | { readonly kind: 'upload'; readonly name: string; readonly id: string }
   | { readonly kind: 'tags'; readonly name: string }
+  | { readonly kind: 'referrers'; readonly name: string; readonly digest: Digest }
 
 export type ResourceKind = Resource['kind']
 
@@ -29,6 +30,7 @@ export function parseResource(rest: string): Resource | undefined {
 
   if (parent === 'manifests') return { kind: 'manifest', name: name(2), reference: parseReference(last) }
   if (parent === 'tags' && last === 'list') return { kind: 'tags', name: name(2) }
+  if (parent === 'referrers') return { kind: 'referrers', name: name(2), digest: parseDigest(last) }
   if (before === 'blobs' && parent === 'uploads')
     return last === '' ? { kind: 'uploads', name: name(3) } : { kind: 'upload', name: name(3), id: last }
   if (parent === 'blobs')

@@ -2,7 +2,7 @@ import { RegistryError } from '../../domain/errors.ts'
 import { parseDigest, type Digest } from '../../domain/digest.ts'
 import { isUploadId, type UploadId } from '../../domain/upload-id.ts'
 import type { Context } from '../context.ts'
-import { hasBody } from '../request-body.ts'
+import { declaredLength, hasBody } from '../request-body.ts'
 import { announcedChunk, chunkBytes } from './chunk.ts'
 import { formatReceived } from './content-range.ts'
 import { publicUrl, pushTargetOf, type ImageCall } from './call.ts'
@@ -51,6 +51,7 @@ async function append(ctx: Context, call: ImageCall<'upload'>, id: UploadId): Pr
     throw new RegistryError('BLOB_UPLOAD_INVALID', {
       message: `the chunk starts at ${chunk.first}, the upload has ${received} bytes`,
     })
+  await target.admit(declaredLength(ctx) ?? 0)
   return target.append(call.image, id, received, chunkBytes(ctx, chunk))
 }
 

@@ -60,6 +60,16 @@ test('conditions are honoured: 304, 412, and If-Range', async () => {
   assert.equal(await status({ range: 'bytes=0-1', 'if-range': '"other"' }), 200)
 })
 
+test('a blob that the client has already is answered 304, to HEAD too', async () => {
+  for (const method of ['GET', 'HEAD']) {
+    const headers = { 'if-none-match': `W/"other", "${digest}"` }
+    const answer = await anonymous.ask(method, blob, { headers })
+    assert.equal(answer.status, 304)
+    assert.equal(answer.headers.etag, `"${digest}"`)
+    assert.equal(answer.body.length, 0)
+  }
+})
+
 test('an empty blob is a blob', async () => {
   const empty = await admin.pushBlob('hello', Buffer.alloc(0))
   const answer = await anonymous.ask('GET', `hello/blobs/${empty}`)

@@ -46,6 +46,14 @@ test('tags come in byte order, under the name that the client knows', async () =
   assert.equal(named.headers['content-type'], 'application/json')
 })
 
+test('HEAD of a list has the length that GET has', async () => {
+  for (const list of ['hello/tags/list', '_catalog']) {
+    const [get, head] = [await anonymous.ask('GET', list), await anonymous.ask('HEAD', list)]
+    assert.deepEqual([head.status, head.body.length], [200, 0])
+    assert.equal(head.headers['content-length'], String(get.body.length))
+  }
+})
+
 test('tags come in pages, each with a link to the next one', async () => {
   const pages = await allPages(anonymous, 'hello/tags/list?n=4')
   assert.deepEqual(pages, [

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { hashPassword } from '../../../registry/identity/passwords.ts'
+import { openSqliteMetadata } from '../../../registry/storage/sqlite-metadata.ts'
 import { locationOf } from '../../helpers/registry-client.ts'
 import { startTestRegistry } from '../../helpers/registry.ts'
 import { digestOfBytes } from '../../helpers/tiny-image.ts'
@@ -42,7 +44,7 @@ for (const [why, query] of [
   ['another image has it', `mount=${inDev}&from=source`],
   ['the source does not exist', `mount=${inLocal}&from=nowhere`],
   ['the source is no image name', `mount=${inLocal}&from=UPPER//case`],
-  ['no source is named', `mount=${inLocal}`],
+  ['no source is named and nobody has the blob', `mount=${digestOfBytes('nobody has this')}`],
   ['the source names a repository that does not exist', `mount=${inLocal}&from=nowhere/source`],
 ] as const)
   test(`a mount is answered with an upload when ${why}`, async () => {
@@ -52,13 +54,29 @@ for (const [why, query] of [
     assert.equal((await local.ask('DELETE', locationOf(answer))).status, 204)
   })
 
-test('a mount by a token needs the source in its scopes; without it, an upload is the answer, not a refusal', async () => {
-  const target = 'repository:by-token:pull,push'
-  const query = `by-token/blobs/uploads/?mount=${inLocal}&from=source`
-  const narrow = local.withToken(await local.token(target))
-  assert.equal((await narrow.ask('POST', query)).status, 202)
-  const wide = local.withToken(await local.token(target, 'repository:source:pull'))
-  assert.equal((await wide.ask('POST', query)).status, 201)
+test('a blob is mounted without a source when the caller may read some image that has it', async () => {
+  const token = local.withToken(await local.token('repository:sourceless:pull,push'))
+  for (const [index, client] of [local, token].entries()) {
+    const mounted = await client.ask('POST', `sourceless/blobs/uploads/?mount=${[inLocal, inDev][index]}`)
+    assert.equal(mounted.status, 201)
+    assert.equal((await local.ask('HEAD', locationOf(mounted))).status, 200)
+  }
+})
+
+test('a token for the target alone mounts what the user behind it may read', async () => {
+  const token = local.withToken(await local.token('repository:by-token:pull,push'))
+  const mounted = await token.ask('POST', `by-token/blobs/uploads/?mount=${inLocal}&from=source`)
+  assert.equal(mounted.status, 201)
+})
+
+test('a token whose user is gone mounts nothing: an upload is the answer, not a refusal', async () => {
+  await using users = await openSqliteMetadata(`${registry.dataDirectory}/caisson.db`)
+  await users.addUser({ name: 'leaver', passwordHash: await hashPassword('leaver password'), admin: false })
+  const leaver = local.as({ name: 'leaver', password: 'leaver password' })
+  const token = local.withToken(await leaver.token('repository:left:pull,push'))
+  await users.removeUser('leaver')
+  for (const query of [`mount=${inLocal}`, `mount=${inLocal}&from=source`])
+    assert.equal((await token.ask('POST', `left/blobs/uploads/?${query}`)).status, 202)
 })
 
 test('a mount of what is no digest is 400', async () => {

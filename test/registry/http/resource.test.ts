@@ -36,7 +36,7 @@ for (const rest of [
   'hello/tags',
   'hello/tags/list/',
   'hello/manifests',
-  'hello/referrers/x',
+  'hello/referrers',
   'hello/blobs/uploads/a/b',
 ])
   test(`"${rest}" is nothing`, () => {

@@ -243,7 +243,10 @@ test(
   { skip: noTinyFilesystem },
   async () => {
     await using disk = await tinyFilesystem(2)
-    await using small = await startTestRegistry({ storage: { filesystem: `${disk.path}/blobs` } })
+    await using small = await startTestRegistry({
+      storage: { filesystem: `${disk.path}/blobs` },
+      limits: { freeSpace: '0B' },
+    })
     const kept = await small.admin.pushBlob('hello', Buffer.from('fits'))
     const large = Buffer.alloc(4 * 1024 * 1024)
     const full = await small.admin.ask('POST', `hello/blobs/uploads/?digest=${digestOfBytes(large)}`, { body: large })

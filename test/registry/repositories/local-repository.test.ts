@@ -150,7 +150,7 @@ test('a blob that the source does not have is not mounted', async () => {
 test('a blob whose bytes were lost is not mounted', async () => {
   await using it = await setUp()
   await pushBlob(it.local, app, 'layer')
-  await it.storage.blobs.delete(sha256('layer'))
+  await it.storage.blobs.delete([sha256('layer')])
   assert.equal(await it.prod.mount(app, sha256('layer'), { repository: it.local.key, image: app }), false)
   assert.equal(await it.prod.blob(app, sha256('layer')), undefined)
 })
@@ -166,7 +166,7 @@ test('a blob in use is not deleted before its manifest', async () => {
 })
 
 async function pushBlob(target: PushTarget, image: ImageName, content: string) {
-  const id = await target.begin(image, 'sha256')
+  const id = await target.begin(image, 'sha256', 'bob')
   await target.append(image, id, 0, streamOf(content))
   await target.finish(image, id, sha256(content))
   return { mediaType: 'application/octet-stream', digest: sha256(content), size: content.length }

@@ -6,7 +6,7 @@ import { openRepositories } from '../../../registry/repositories/repositories.ts
 import { sha256 } from '../../contracts/blob-store.ts'
 import { temporaryStorage } from './storage.ts'
 
-const { repositories: byDefault } = registrySection.parse({})
+const byDefault = registrySection.parse({})
 const image = parseImageName('app')
 
 test('repositories are found by their key and listed in the order of the configuration', async () => {
@@ -28,7 +28,7 @@ test('repositories are found by their key and listed in the order of the configu
 test('a local repository takes pushes', async () => {
   await using storage = await temporaryStorage()
   const local = openRepositories(byDefault, storage).find('docker-local')
-  assert.equal(await local?.pushTarget?.received(image, await local.pushTarget.begin(image, 'sha256')), 0)
+  assert.equal(await local?.pushTarget?.received(image, await local.pushTarget.begin(image, 'sha256', 'bob')), 0)
 })
 
 const unserved = [

@@ -10,6 +10,8 @@ export async function temporaryStorage() {
   const blobs = await openFilesystemBlobs({ blobs: within('blobs'), uploads: within('uploads') })
   const metadata = await openSqliteMetadata(within('caisson.db'))
   return {
+    /** Has `blobs`, `uploads` and `caisson.db`. */
+    directory: directory.path,
     blobs,
     metadata,
     [Symbol.asyncDispose]: async () => {

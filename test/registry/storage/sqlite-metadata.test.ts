@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { openSqliteMetadata } from '../../../registry/storage/sqlite-metadata.ts'
 import { sha256 } from '../../contracts/blob-store.ts'
+import { garbageContract } from '../../contracts/garbage.ts'
+import { integrityContract } from '../../contracts/integrity.ts'
 import { metadataStoreContract, ref } from '../../contracts/metadata-store.ts'
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
 import { noTinyFilesystem, tinyFilesystem } from '../../helpers/tiny-filesystem.ts'
@@ -15,6 +17,27 @@ metadataStoreContract(async () => {
   return {
     open: () => openSqliteMetadata(join(directory.path, 'caisson.db')),
     [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+  }
+})
+
+integrityContract(async () => {
+  const directory = await temporaryDirectory()
+  return {
+    open: () => openSqliteMetadata(join(directory.path, 'caisson.db')),
+    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+  }
+})
+
+garbageContract(async (clock) => {
+  const directory = await temporaryDirectory()
+  const store = await openSqliteMetadata(join(directory.path, 'caisson.db'), () => clock.now)
+  return {
+    store,
+    clock,
+    [Symbol.asyncDispose]: async () => {
+      await store[Symbol.asyncDispose]()
+      await directory[Symbol.asyncDispose]()
+    },
   }
 })
 

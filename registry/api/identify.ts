@@ -1,0 +1,20 @@
+import { RegistryError } from '../domain/errors.ts'
+import type { Context } from '../http/context.ts'
+import type { Services } from '../http/services.ts'
+import type { Caller } from '../identity/authenticate.ts'
+
+/** Who asks. Throws UNAUTHORIZED with a challenge for credentials that are wrong. */
+export async function identify(ctx: Context, { identities }: Services): Promise<Caller> {
+  try {
+    return await identities.authenticate(ctx.req.headers.authorization)
+  } catch (cause) {
+    if (!(cause instanceof RegistryError) || cause.code !== 'UNAUTHORIZED') throw cause
+    return challenge(ctx, cause)
+  }
+}
+
+/** Throws UNAUTHORIZED, with a challenge that browsers and curl understand. */
+export function challenge(ctx: Context, error = new RegistryError('UNAUTHORIZED')): never {
+  ctx.set('WWW-Authenticate', 'Basic realm="caisson"')
+  throw error
+}

@@ -1,0 +1,57 @@
+import { Counter, Gauge, Registry } from 'prom-client'
+import type { Garbage } from './storage/garbage.ts'
+
+/** What the registry counts, for Prometheus. Names and units follow its conventions: `_total`, `_bytes`, `_seconds`. */
+export interface Metrics {
+  readonly contentType: string
+  text(): Promise<string>
+  readonly collected: Counter<'kind'>
+  readonly collectedBytes: Counter
+  readonly collectionSeconds: Counter
+  readonly collectionFailures: Counter
+  readonly expiredUploads: Counter
+}
+
+export function openMetrics(garbage: Pick<Garbage, 'countReviews'>): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  const waiting = new Gauge({
+    name: 'caisson_garbage_reviews',
+    help: 'What waits to be looked at by garbage collection.',
+    labelNames: ['kind'],
+    registers,
+  })
+  return {
+    contentType: registry.contentType,
+    text: async () => {
+      for (const [kind, reviews] of Object.entries(await garbage.countReviews())) waiting.set({ kind }, reviews)
+      return registry.metrics()
+    },
+    collected: new Counter({
+      name: 'caisson_garbage_collected_total',
+      help: 'Manifests, links of blobs to images, and blobs that garbage collection has removed.',
+      labelNames: ['kind'],
+      registers,
+    }),
+    collectedBytes: new Counter({
+      name: 'caisson_garbage_collected_bytes_total',
+      help: 'Bytes of the blobs that garbage collection has deleted.',
+      registers,
+    }),
+    collectionSeconds: new Counter({
+      name: 'caisson_garbage_collection_seconds_total',
+      help: 'Time that garbage collection has run.',
+      registers,
+    }),
+    collectionFailures: new Counter({
+      name: 'caisson_garbage_collection_failures_total',
+      help: 'Blobs that could not be deleted; they are tried again.',
+      registers,
+    }),
+    expiredUploads: new Counter({
+      name: 'caisson_uploads_expired_total',
+      help: 'Uploads that nobody went on with and that were removed.',
+      registers,
+    }),
+  }
+}

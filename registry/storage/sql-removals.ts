@@ -1,0 +1,48 @@
+import type { Digest } from '../domain/digest.ts'
+import type { RepositoryKey, Tag } from '../domain/names.ts'
+import type { MetadataDatabase } from './metadata-schema.ts'
+import { shrinkUsage } from './sql-repository-usage.ts'
+import { reviewBlob, reviewManifest, reviewWhatItHolds } from './sql-reviews.ts'
+
+/**
+ * Everything that takes something away goes through here, whoever asks for it, so that nothing which loses its last holder is ever
+ * forgotten. Each is a part of the caller's transaction, and false when there was no such thing.
+ */
+
+export async function removeTag(db: MetadataDatabase, imageId: number, tag: Tag, at: string): Promise<boolean> {
+  const [removed] = await db
+    .deleteFrom('tags')
+    .where('image_id', '=', imageId)
+    .where('name', '=', tag)
+    .returning('digest')
+    .execute()
+  if (!removed) return false
+  await reviewManifest(db, imageId, removed.digest, at)
+  return true
+}
+
+/** Its tags and its references go with it (`on delete cascade`). */
+export async function removeManifest(
+  db: MetadataDatabase,
+  imageId: number,
+  digest: Digest,
+  at: string,
+): Promise<boolean> {
+  await reviewWhatItHolds(db, imageId, digest, at)
+  const removed = db.deleteFrom('manifests').where('image_id', '=', imageId).where('digest', '=', digest)
+  return (await removed.executeTakeFirstOrThrow()).numDeletedRows === 1n
+}
+
+export async function removeLink(
+  db: MetadataDatabase,
+  imageId: number,
+  repository: RepositoryKey,
+  digest: Digest,
+  at: string,
+): Promise<boolean> {
+  const removed = db.deleteFrom('image_blobs').where('image_id', '=', imageId).where('digest', '=', digest)
+  if ((await removed.executeTakeFirstOrThrow()).numDeletedRows === 0n) return false
+  await shrinkUsage(db, repository, digest)
+  await reviewBlob(db, digest, at)
+  return true
+}

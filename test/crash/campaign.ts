@@ -1,0 +1,265 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { temporaryDirectory } from '../helpers/temporary-directory.ts'
+import { copyFixture } from './first-schema.ts'
+import {
+  countOf,
+  describePoint,
+  type FileOperations,
+  kinds,
+  operations,
+  type Counts,
+  type Moment,
+  type Point,
+} from './file-operations.ts'
+import { Journal } from './journal.ts'
+import { randomNumbers } from './random-numbers.ts'
+import { Gone, images, steps, Traffic, type Step } from './traffic.ts'
+import { verify } from './verify.ts'
+import { startVictim, type VictimOptions } from './victim.ts'
+
+export interface CampaignOptions {
+  readonly kills: number
+  readonly seed: number
+  /** For the process that is killed; see helpers/mutation.ts. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Called after each kill. */
+  readonly said?: (line: string) => void
+  /** Steps and starts to look at. Default: all. */
+  readonly only?: readonly string[]
+  /** Ends at the first problem, as for a product that is known to be broken. */
+  readonly untilProblem?: boolean
+}
+
+export interface CampaignReport {
+  /** How often a process was killed there, by `<step>: <point>`. */
+  readonly points: ReadonlyMap<string, number>
+  readonly kills: number
+  readonly problems: readonly string[]
+}
+
+/** What can be interrupted: a step of a client, or a start on what is there. */
+type Situation =
+  | { readonly kind: 'step'; readonly step: Step }
+  | {
+      readonly kind: 'start'
+      readonly name: string
+      readonly options: Partial<VictimOptions>
+      readonly on: 'nothing' | 'first schema' | 'what is there'
+    }
+
+const situations: readonly Situation[] = [
+  ...steps.map((step): Situation => ({ kind: 'step', step })),
+  { kind: 'start', name: 'first start', on: 'nothing', options: {} },
+  { kind: 'start', name: 'migration', on: 'first schema', options: {} },
+  { kind: 'start', name: 'start', on: 'what is there', options: {} },
+  { kind: 'start', name: 'start with abandoned uploads', on: 'what is there', options: { abandonedUploads: '1ms' } },
+]
+
+/**
+ * Kills registries at points of their work, starts them again on what they left and compares it with what their clients were
+ * told. Which operations a step has is learnt by doing it once undisturbed; from then on the points that were hit least come next.
+ */
+export async function campaign(options: CampaignOptions): Promise<CampaignReport> {
+  await using temporary = await temporaryDirectory()
+  const running = new Campaign(temporary.path, options)
+  await running.learn()
+  for (let kill = 1; kill <= options.kills; kill++) {
+    const line = await running.kill()
+    options.said?.(`${kill} ${line}`)
+    if (options.untilProblem && running.report.problems.length > 0) break
+  }
+  return running.report
+}
+
+class Campaign {
+  readonly #scratch: string
+  readonly #options: CampaignOptions
+  readonly #random: () => number
+  readonly #points = new Map<
+    string,
+    { readonly situation: Situation; readonly point: Point; hits: number; tries: number }
+  >()
+  readonly #problems: string[] = []
+  #journal = new Journal()
+  #directories = 0
+  #kills = 0
+
+  constructor(scratch: string, options: CampaignOptions) {
+    this.#scratch = scratch
+    this.#options = options
+    this.#random = randomNumbers(options.seed)
+  }
+
+  get report(): CampaignReport {
+    const hit = [...this.#points]
+      .filter(([, { hits }]) => hits > 0)
+      .map(([name, { hits }]): [string, number] => [name, hits])
+    return { points: new Map(hit), kills: this.#kills, problems: this.#problems }
+  }
+
+  async learn(): Promise<void> {
+    const wanted = situations.filter((situation) => this.#options.only?.includes(nameOf(situation)) ?? true)
+    for (const situation of wanted) if (situation.kind === 'start') await this.#learnStart(situation)
+    await using victim = await this.#start({ dataDirectory: this.#dataDirectory, grace: 'none' })
+    const traffic = this.#traffic(victim.client)
+    await traffic.collectGarbage()
+    for (const situation of wanted)
+      if (situation.kind === 'step') await this.#learnStep(situation, traffic, victim.files)
+  }
+
+  async #learnStart(situation: Extract<Situation, { kind: 'start' }>): Promise<void> {
+    const { dataDirectory } = await this.#before(situation)
+    await using victim = await this.#start({ dataDirectory, ...situation.options })
+    await this.#untilHit(victim)
+    this.#add(situation, new Map(), victim.files.counts())
+  }
+
+  /** Again and again: the first times make directories, and not every time has everything. */
+  async #learnStep(situation: Extract<Situation, { kind: 'step' }>, traffic: Traffic, files: FileOperations) {
+    for (let time = 0; time < 3; time++) {
+      const act = await situation.step.prepare(traffic)
+      const before = files.counts()
+      await act?.()
+      this.#add(situation, before, files.counts())
+    }
+  }
+
+  #add(situation: Situation, before: Counts, after: Counts): void {
+    for (const operation of operations)
+      for (const kind of kinds) {
+        const times = countOf(after, { operation, kind }) - countOf(before, { operation, kind })
+        const moments: Moment[] = operation === 'write' ? ['before', 'in the middle of', 'after'] : ['before', 'after']
+        for (const nth of times > 1 ? [1, times] : times === 1 ? [1] : [])
+          for (const moment of moments) {
+            const point = { moment, operation, kind, nth }
+            const name = `${nameOf(situation)}: ${describePoint(point)}`
+            if (!this.#points.has(name)) this.#points.set(name, { situation, point, hits: 0, tries: 0 })
+          }
+      }
+  }
+
+  async kill(): Promise<string> {
+    const least = Math.min(...[...this.#points.values()].map(({ tries }) => tries))
+    const candidates = [...this.#points].filter(([, { tries }]) => tries === least)
+    const [name, chosen] = candidates[Math.floor(this.#random() * candidates.length)] ?? []
+    if (name === undefined || !chosen) throw new Error('there is no point to kill at')
+    chosen.tries += 1
+    const { situation, point } = chosen
+    const { hit, problems } =
+      situation.kind === 'start' ? await this.#killStart(situation, point) : await this.#killStep(situation.step, point)
+    if (hit) {
+      chosen.hits += 1
+      this.#kills += 1
+    }
+    this.#problems.push(...problems.map((problem) => `${name}: ${problem}`))
+    return `${name}${hit ? '' : ' (not reached)'}${problems.map((problem) => `\n  ${problem}`).join('')}`
+  }
+
+  async #killStart(situation: Extract<Situation, { kind: 'start' }>, point: Point) {
+    const { dataDirectory, journal } = await this.#before(situation)
+    await using victim = await this.#start({ dataDirectory, ...situation.options, killAt: point })
+    if (victim.ready) await this.#untilHit(victim)
+    return { hit: victim.files.hit, problems: await this.#verify(victim, dataDirectory, journal) }
+  }
+
+  async #killStep(step: Step, point: Point) {
+    const dataDirectory = this.#dataDirectory
+    const grace = step.name === 'collect garbage' || this.#random() < 0.3 ? 'none' : 'a day'
+    await using victim = await this.#start({ dataDirectory, grace })
+    const traffic = this.#traffic(victim.client)
+    // A start begins with a round of collection; this one comes after it.
+    if (grace === 'none') await traffic.collectGarbage()
+    try {
+      await (
+        await traffic.pick(steps)?.prepare(traffic)
+      )?.()
+      const act = await step.prepare(traffic)
+      victim.files.killAt(point)
+      await act?.()
+      victim.files.disarm()
+      await (
+        await traffic.pick(steps)?.prepare(traffic)
+      )?.()
+    } catch (error) {
+      if (!(error instanceof Gone)) throw error
+    }
+    return { hit: victim.files.hit, problems: await this.#verify(victim, dataDirectory, this.#journal) }
+  }
+
+  async #verify(
+    victim: { readonly process: { readonly pid: number; readonly ended: Promise<number> } },
+    dataDirectory: string,
+    journal: Journal,
+  ) {
+    try {
+      process.kill(victim.process.pid, 'SIGKILL')
+    } catch {
+      // It is dead already.
+    }
+    await victim.process.ended
+    const problems = await (this.#options.env
+      ? verify(dataDirectory, journal, (directory) => this.#start({ dataDirectory: directory }))
+      : verify(dataDirectory, journal))
+    // What is broken would be told again after every further kill.
+    if (problems.length > 0 && journal === this.#journal) this.#afresh()
+    return problems
+  }
+
+  /** Work in the background is hit a little after the start. */
+  async #untilHit(victim: {
+    readonly files: { readonly hit: boolean }
+    readonly process: { readonly ended: Promise<number> }
+  }) {
+    await Promise.race([victim.process.ended, new Promise((resolve) => setTimeout(resolve, 300))])
+  }
+
+  async #before({ on, options }: Extract<Situation, { kind: 'start' }>) {
+    if (options.abandonedUploads !== undefined) await this.#leaveUploads()
+    switch (on) {
+      case 'nothing':
+        return { dataDirectory: await this.#newDirectory(), journal: new Journal() }
+      case 'first schema': {
+        const dataDirectory = await this.#newDirectory()
+        return { dataDirectory, journal: await copyFixture(dataDirectory) }
+      }
+      case 'what is there':
+        return { dataDirectory: this.#dataDirectory, journal: this.#journal }
+    }
+  }
+
+  async #leaveUploads(): Promise<void> {
+    await using victim = await this.#start({ dataDirectory: this.#dataDirectory })
+    const traffic = this.#traffic(victim.client)
+    for (const image of images.slice(0, 2)) await traffic.startUpload(image, traffic.layer())
+    for (const [url, upload] of this.#journal.claims.uploads)
+      this.#journal.setUpload(url, { ...upload, certain: false, acknowledged: 0 })
+  }
+
+  async #start(options: Pick<VictimOptions, 'dataDirectory'> & Partial<VictimOptions>) {
+    return await startVictim({ scratch: this.#scratch, env: this.#options.env ?? {}, ...options })
+  }
+
+  #traffic(client: ConstructorParameters<typeof Traffic>[0]): Traffic {
+    return new Traffic(client, this.#journal, this.#random)
+  }
+
+  get #dataDirectory(): string {
+    return join(this.#scratch, `data-${this.#directories}`)
+  }
+
+  async #newDirectory(): Promise<string> {
+    const directory = join(this.#scratch, `other-${this.#random().toString(36).slice(2)}`)
+    await mkdir(directory)
+    return directory
+  }
+
+  #afresh(): void {
+    this.#directories += 1
+    this.#journal = new Journal()
+  }
+}
+
+function nameOf(situation: Situation): string {
+  return situation.kind === 'step' ? situation.step.name : situation.name
+}

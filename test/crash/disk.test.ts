@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { temporaryDirectory } from '../helpers/temporary-directory.ts'
+import { Disk, filesBelow, readRecord } from './disk.ts'
+import { withoutFileOperations } from './file-operations.ts'
+import { Journal } from './journal.ts'
+import { randomNumbers } from './random-numbers.ts'
+import { steps, Traffic } from './traffic.ts'
+import { startVictim } from './victim.ts'
+
+const skip = withoutFileOperations()
+
+test(
+  'the record of a registry holds every file operation: played again it makes the same files',
+  { skip },
+  async () => {
+    await using temporary = await temporaryDirectory()
+    const dataDirectory = join(temporary.path, 'data')
+    await mkdir(dataDirectory)
+    await using victim = await startVictim({ dataDirectory, scratch: temporary.path, grace: 'none', record: true })
+    const traffic = new Traffic(victim.client, new Journal(), randomNumbers(1))
+    for (const { prepare } of steps) await (await prepare(traffic))?.()
+
+    const disk = new Disk()
+    for (const entry of readRecord(victim.files.record())) disk.do(entry)
+    const again = join(temporary.path, 'again')
+    await disk.write(again)
+    const expected = await filesBelow(dataDirectory)
+    const actual = await filesBelow(again)
+    const kept = [...expected.keys()].filter((name) => !/\.(lock|sock)$|-shm$/.test(name))
+    assert.deepEqual([...actual.keys()].sort(), kept.sort())
+    for (const [name, bytes] of actual) assert.ok(expected.get(name)?.equals(bytes), `${name} has other bytes`)
+  },
+)

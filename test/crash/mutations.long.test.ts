@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { mutated, type Mutation } from '../helpers/mutation.ts'
+import { campaign } from './campaign.ts'
+import { withoutFileOperations } from './file-operations.ts'
+import { powerCuts } from './power-cuts.ts'
+
+/** What the product would no longer do, and where it does it. */
+type Broken = Mutation & { readonly without: string; readonly only?: readonly string[] }
+
+const files = 'registry/storage/durable-files.ts'
+const blobs = 'registry/storage/filesystem-blobs.ts'
+const repository = 'registry/repositories/local-repository.ts'
+
+/** Only what was synced is there after a power cut. */
+const seenByPowerCuts: readonly Broken[] = [
+  { without: 'the sync of the bytes', file: blobs, find: 'await orFull(file.datasync())', replace: '' },
+  {
+    without: 'the sync of the directory that a blob is moved to',
+    file: files,
+    find: 'await rename(from, to)\n  await syncDirectory(dirname(to))',
+    replace: 'await rename(from, to)',
+  },
+  {
+    without: 'the sync of the directory that a directory is made in',
+    file: files,
+    find: 'made = dirname(made)) await syncDirectory(dirname(made))',
+    replace: 'made = dirname(made)) await Promise.resolve()',
+  },
+  {
+    without: 'the sync of the password that was made for the admin',
+    file: 'registry/identity/first-admin.ts',
+    find: 'await handle.sync()',
+    replace: '',
+  },
+  {
+    without: 'the sync of the transaction',
+    file: 'registry/storage/sqlite-metadata.ts',
+    find: 'pragma synchronous = full',
+    replace: 'pragma synchronous = normal',
+  },
+  {
+    without: 'the sync of the directory that a blob is deleted from',
+    file: files,
+    find: 'for (const directory of directories) await syncDirectory(directory)',
+    replace: '',
+  },
+]
+
+/** Whatever a process did is there after it was killed: the order of what it does matters. */
+const seenByKills: readonly Broken[] = [
+  {
+    without: 'the bytes of a blob before its row',
+    only: ['push a blob', 'go on with an upload'],
+    file: repository,
+    find: `    const { size } = await this.#blobs.commit(id, expected)
+    const options = { upload: id, maxRepositoryBytes: this.#limits.quotaBytes }
+    try {
+      await this.#metadata.linkBlob(this.#of(image), expected, size, options)`,
+    replace: `    const size = (await this.#blobs.size(id)) ?? 0
+    try {
+      await this.#metadata.linkBlob(this.#of(image), expected, size, { upload: id })
+      await this.#blobs.commit(id, expected)`,
+  },
+  {
+    without: 'the row of a blob until its bytes are gone',
+    only: ['collect garbage'],
+    file: 'registry/jobs/collector.ts',
+    find: 'await blobs.delete(digests)\n      await metadata.forgetBlobs(digests)',
+    replace: 'await metadata.forgetBlobs(digests)\n      await blobs.delete(digests)',
+  },
+  {
+    without: 'a look for the blob that an upload has become',
+    only: ['push a blob', 'go on with an upload'],
+    file: 'registry/jobs/upload-recovery.ts',
+    find: 'const blob = expected && (await blobs.stat(expected))',
+    replace: 'const blob = undefined as { size: number } | undefined',
+  },
+  {
+    without: 'the removal of what a killed process has left',
+    only: ['start an upload', 'cancel an upload'],
+    file: 'registry/start.ts',
+    find: 'await recoverUploads(storage)',
+    replace: '',
+  },
+]
+
+describe('the harness sees a registry', { skip: withoutFileOperations() }, () => {
+  for (const broken of seenByPowerCuts)
+    test(`without ${broken.without}`, async (t) => {
+      const env = await mutated(broken)
+      const { cuts, problems } = await powerCuts({ rounds: 1, cuts: 200, seed: 1, env, untilProblem: true })
+      t.diagnostic(`after ${cuts} power cuts: ${problems[0]}`)
+      assert.notDeepEqual(problems, [])
+    })
+
+  for (const broken of seenByKills)
+    test(`without ${broken.without}`, async (t) => {
+      const { only = [] } = broken
+      const env = await mutated(broken)
+      const { kills, problems } = await campaign({ kills: 100, seed: 1, env, only, untilProblem: true })
+      t.diagnostic(`after ${kills} kills: ${problems[0]}`)
+      assert.notDeepEqual(problems, [])
+    })
+})

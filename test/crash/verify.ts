@@ -1,0 +1,231 @@
+import { once } from 'node:events'
+import { createReadStream, existsSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import pino from 'pino'
+import { registrySection } from '../../registry/config.ts'
+import { startRegistry } from '../../registry/start.ts'
+import { adminPassword } from '../helpers/caisson.ts'
+import { localV2 } from '../helpers/registry.ts'
+import { RegistryClient } from '../helpers/registry-client.ts'
+import { digestOfBytes } from '../helpers/tiny-image.ts'
+import { imageOf, nameOf, type Journal } from './journal.ts'
+import { receivedOf } from './traffic.ts'
+
+/** A registry that runs on a data directory, and its admin. */
+export interface Opened extends AsyncDisposable {
+  readonly client: RegistryClient
+}
+
+/**
+ * Starts the registry on what a process left behind and compares it with what its clients were told; stops it and looks at the
+ * files and tables themselves. Resolves with what is wrong, a sentence each. What is seen becomes certain in the journal.
+ */
+export async function verify(dataDirectory: string, journal: Journal, open = openHere): Promise<readonly string[]> {
+  const problems: string[] = []
+  try {
+    await using opened = await open(dataDirectory)
+    await new Verifier(opened.client, journal, problems).verify()
+  } catch (error) {
+    return [...problems, `the registry does not work: ${String(error instanceof Error ? error.stack : error)}`]
+  }
+  return [...problems, ...(await filesAndTables(dataDirectory))]
+}
+
+/** In this process, which is quicker than in one of its own. */
+async function openHere(dataDirectory: string): Promise<Opened> {
+  const socketPath = join(dataDirectory, 'registry.sock')
+  const config = registrySection.parse({
+    listen: `unix:${socketPath}`,
+    storage: { filesystem: join(dataDirectory, 'blobs') },
+    database: `sqlite:${join(dataDirectory, 'caisson.db')}`,
+  })
+  const log = pino({ level: 'silent' })
+  const registry = await startRegistry({ config, dataDirectory, log, version: '0' })
+  const client = await adminOf(dataDirectory)
+  return { client, [Symbol.asyncDispose]: () => registry.stop() }
+}
+
+/** Who chose no password for the admin has to find it in its file. */
+export async function adminOf(dataDirectory: string): Promise<RegistryClient> {
+  const file = join(dataDirectory, 'admin-password')
+  const password = existsSync(file) ? (await readFile(file, 'utf8')).trim() : adminPassword
+  return new RegistryClient({ socketPath: join(dataDirectory, 'registry.sock') }, localV2).as({
+    name: 'admin',
+    password,
+  })
+}
+
+class Verifier {
+  readonly #client: RegistryClient
+  readonly #journal: Journal
+  readonly #problems: string[]
+  readonly #whole = new Map<string, Promise<boolean>>()
+
+  constructor(client: RegistryClient, journal: Journal, problems: string[]) {
+    this.#client = client
+    this.#journal = journal
+    this.#problems = problems
+  }
+
+  async verify(): Promise<void> {
+    const { claims } = this.#journal
+    const { status } = await this.#client.ask('GET', `${localV2}/`)
+    if (status !== 200) return this.#wrong(`the admin cannot log in: ${status}`)
+    const seen = {
+      tags: await this.#tags(),
+      manifests: await this.#manifests(),
+    }
+    this.#together(seen.tags)
+    for (const [key, possible] of claims.blobs)
+      this.#journal.observedBlob(key, await this.#blob(imageOf(key), nameOf(key), possible))
+    this.#journal.observed(seen)
+    for (const url of claims.uploads.keys()) await this.#upload(url)
+  }
+
+  async #tags(): Promise<Map<string, string | undefined>> {
+    const seen = new Map<string, string | undefined>()
+    for (const [key, possible] of this.#journal.claims.tags) {
+      const { status, headers, body } = await this.#client.ask('GET', `${imageOf(key)}/manifests/${nameOf(key)}`)
+      const digest = status === 200 ? digestOfBytes(body) : undefined
+      if (status !== 200 && status !== 404) this.#wrong(`tag ${key} is answered with ${status}`)
+      if (digest !== undefined && headers['docker-content-digest'] !== digest) this.#wrong(`tag ${key} has other bytes`)
+      if (!possible.has(digest)) this.#wrong(`tag ${key} is ${digest}, and not one of ${[...possible].join(', ')}`)
+      seen.set(key, digest)
+    }
+    return seen
+  }
+
+  #together(seen: ReadonlyMap<string, string | undefined>): void {
+    const { together } = this.#journal.claims
+    if (!together) return
+    const set = together.tags.filter((tag) => seen.get(`${together.image} ${tag}`) === together.digest)
+    if (set.length !== 0 && set.length !== together.tags.length)
+      this.#wrong(`of the tags ${together.tags.join(', ')} only ${set.join(', ')} were set`)
+  }
+
+  async #manifests(): Promise<Map<string, boolean>> {
+    const seen = new Map<string, boolean>()
+    for (const [key, possible] of this.#journal.claims.manifests) {
+      const there = await this.#manifest(imageOf(key), nameOf(key))
+      if (!possible.has(there)) this.#wrong(`manifest ${key} is ${there ? 'still there' : 'gone'}`)
+      seen.set(key, there)
+    }
+    return seen
+  }
+
+  /** Whether it is there, and then with all that it names. */
+  async #manifest(image: string, digest: string): Promise<boolean> {
+    const { status, body } = await this.#client.ask('GET', `${image}/manifests/${digest}`)
+    if (status === 404) return false
+    const known = this.#journal.manifestOf.get(digest)
+    if (status !== 200 || !known?.bytes.equals(body)) this.#wrong(`manifest ${image} ${digest} has other bytes`)
+    for (const blob of known?.blobs ?? [])
+      if (!(await this.#isWhole(image, blob))) this.#wrong(`blob ${blob} of manifest ${image} ${digest} is missing`)
+    for (const entry of known?.entries ?? [])
+      if (!(await this.#manifest(image, entry))) this.#wrong(`manifest ${entry} of index ${image} ${digest} is missing`)
+    return true
+  }
+
+  async #blob(image: string, digest: string, possible: ReadonlySet<boolean>): Promise<boolean> {
+    const there = await this.#isWhole(image, digest)
+    if (!possible.has(there)) this.#wrong(`blob ${image} ${digest} is ${there ? 'still there' : 'gone'}`)
+    return there
+  }
+
+  #isWhole(image: string, digest: string): Promise<boolean> {
+    const key = `${image} ${digest}`
+    const read = this.#whole.get(key) ?? this.#read(image, digest)
+    this.#whole.set(key, read)
+    return read
+  }
+
+  async #read(image: string, digest: string): Promise<boolean> {
+    const { status, body } = await this.#client.ask('GET', `${image}/blobs/${digest}`)
+    if (status === 404) return false
+    if (status !== 200 || digestOfBytes(body) !== digest)
+      this.#wrong(`blob ${image} ${digest} has other bytes (${status})`)
+    return true
+  }
+
+  /** Goes on at the last durable byte: the digest shows whether all bytes before it are the right ones. */
+  async #upload(url: string): Promise<void> {
+    const upload = this.#journal.claims.uploads.get(url)
+    if (!upload) return
+    const { image, bytes, acknowledged, certain } = upload
+    this.#journal.setUpload(url, undefined)
+    const asked = await this.#client.ask('GET', url)
+    if (asked.status !== 204) {
+      // The name of a file without bytes may be lost: so is nothing that was acknowledged.
+      if (certain && acknowledged > 0) this.#wrong(`upload ${url} is answered with ${asked.status}`)
+      return
+    }
+    const received = receivedOf(asked)
+    if (received < acknowledged) this.#wrong(`upload ${url} has ${received} bytes, and not ${acknowledged}`)
+    const digest = digestOfBytes(bytes)
+    const finished = await this.#client.ask('PUT', `${url}?digest=${digest}`, { body: bytes.subarray(received) })
+    if (finished.status !== 201)
+      return this.#wrong(`upload ${url} cannot be finished: ${finished.status} ${finished.body.toString()}`)
+    this.#journal.blobBytes.set(digest, bytes)
+    this.#journal.setBlob(image, digest, true)('done')
+  }
+
+  #wrong(problem: string): void {
+    this.#problems.push(problem)
+  }
+}
+
+/** What must be true of the files and tables of a registry that has been stopped, whatever anybody was told. */
+export async function filesAndTables(dataDirectory: string): Promise<readonly string[]> {
+  using database = new DatabaseSync(join(dataDirectory, 'caisson.db'), { readOnly: true })
+  const rows = (statement: string) => database.prepare(statement).all() as readonly Readonly<Record<string, string>>[]
+  const problems: string[] = []
+  for (const { integrity_check: found } of rows('pragma integrity_check'))
+    if (found !== 'ok') problems.push(`the database is damaged: ${found}`)
+  for (const row of rows('pragma foreign_key_check')) problems.push(`a row refers to nothing: ${JSON.stringify(row)}`)
+
+  const blobs = rows('select digest, size, state from blobs')
+  const files = await blobFiles(join(dataDirectory, 'blobs'))
+  for (const { digest = '', size, state } of blobs) {
+    const file = files.get(digest)
+    files.delete(digest)
+    if (state !== 'kept') continue
+    if (file === undefined) problems.push(`blob ${digest} has a row and no file`)
+    else if ((await hashOf(file)) !== digest) problems.push(`the file of blob ${digest} has other bytes`)
+    else if ((await readFile(file)).length !== Number(size)) problems.push(`the row of blob ${digest} has another size`)
+  }
+  for (const file of files.values()) problems.push(`${file} has no row`)
+
+  const missing = `select r.digest, r.manifest_digest from manifest_references r where r.kind = 'blob' and not exists
+    (select 1 from image_blobs l join blobs b on b.digest = l.digest
+      where l.image_id = r.image_id and l.digest = r.digest and b.state = 'kept')`
+  for (const row of rows(missing)) problems.push(`a manifest names a missing blob: ${JSON.stringify(row)}`)
+
+  const uploads = new Set(rows('select id from uploads').map(({ id }) => id))
+  const uploadFiles = existsSync(join(dataDirectory, 'uploads')) ? await readdir(join(dataDirectory, 'uploads')) : []
+  for (const name of uploadFiles) if (!uploads.delete(name)) problems.push(`uploads/${name} has no row`)
+  for (const id of uploads) problems.push(`upload ${id} has a row and no file`)
+  return problems
+}
+
+/** Paths by digest; a file that is no blob is its own name. */
+async function blobFiles(directory: string): Promise<Map<string, string>> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
+  const files = entries.filter((entry) => entry.isFile())
+  return new Map(
+    files.map(({ name, parentPath }) => [
+      `${name.length === 128 ? 'sha512' : 'sha256'}:${name}`,
+      join(parentPath, name),
+    ]),
+  )
+}
+
+async function hashOf(file: string): Promise<string> {
+  const hash = createHash('sha256')
+  const stream = createReadStream(file)
+  stream.on('data', (bytes) => hash.update(bytes))
+  await once(stream, 'end')
+  return `sha256:${hash.digest('hex')}`
+}

@@ -29,11 +29,13 @@ export interface TestRegistry extends AsyncDisposable {
 
 export const localV2 = '/artifactory/api/docker/docker-local/v2'
 
-/** `section` is what stands under `registry:` in caisson.yaml. */
-export async function startTestRegistry(section: Readonly<Record<string, unknown>> = {}): Promise<TestRegistry> {
+/** `section` is what stands under `registry:` in caisson.yaml; a data directory that is named is kept. */
+export async function startTestRegistry(
+  section: Readonly<Record<string, unknown>> = {},
+  named?: string,
+): Promise<TestRegistry> {
   await using opened = new AsyncDisposableStack()
-  const directory = opened.use(await temporaryDirectory())
-  const dataDirectory = join(directory.path, 'data')
+  const dataDirectory = named ?? join(opened.use(await temporaryDirectory()).path, 'data')
   const socket = join(dataDirectory, 'registry.sock')
   const config = registrySection.parse({
     listen: [`unix:${socket}`, '127.0.0.1:0'],

@@ -1,9 +1,14 @@
 import { Command, CommanderError } from 'commander'
+import { backupCommand } from './backup-command.ts'
 import { certsCommand } from './certs-command.ts'
 import { checkCommand } from './check-command.ts'
 import { ConfigError } from './config.ts'
 import { explainCommand } from './explain-command.ts'
 import { processLog } from './log.ts'
+import { gcCommand } from './gc-command.ts'
+import { rebuildCommand } from './rebuild-command.ts'
+import { restoreCommand } from './restore-command.ts'
+import { scrubCommand } from './scrub-command.ts'
 import { gatewayCommand, registryCommand, serveCommand } from './serve-command.ts'
 import { userCommand } from './user-command.ts'
 import { version } from './version.ts'
@@ -32,6 +37,11 @@ function program(): Command {
     .addCommand(checkCommand())
     .addCommand(explainCommand())
     .addCommand(userCommand())
+    .addCommand(gcCommand())
+    .addCommand(scrubCommand())
+    .addCommand(backupCommand())
+    .addCommand(restoreCommand())
+    .addCommand(rebuildCommand())
   return withStrictUse(root)
 }
 

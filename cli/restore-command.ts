@@ -31,6 +31,7 @@ export function restoreCommand(): Command {
 function describe({ takenAt, blobs, bytes, lost }: Restored, dataDirectory: string): string {
   return [
     ...describeLost(lost, 'not in the backup as it was; a push of the same bytes puts it right'),
-    `${dataDirectory} has everything as it was at ${takenAt}: ${blobs - lost.length} blobs of ${formatSize(bytes)}; start it with caisson serve`,
+    `${dataDirectory} has everything as it was at ${takenAt}: ${blobs} blobs of ${formatSize(bytes)}` +
+      `${lost.length > 0 ? ', without those above' : ''}; start it with caisson serve`,
   ].join('\n')
 }

@@ -1,5 +1,5 @@
 import { backup, DatabaseSync } from 'node:sqlite'
-import { rm } from 'node:fs/promises'
+import { open, rm } from 'node:fs/promises'
 import { syncFile } from './durable-files.ts'
 import type { MetadataStore } from './metadata-store.ts'
 import { openSqliteMetadata } from './sqlite-metadata.ts'
@@ -11,6 +11,7 @@ const waitMs = 5000
 /** Copies the database as it is at one moment to `file`, in place of what is there, while others go on writing to it. */
 export async function snapshotDatabase(database: string, file: string): Promise<void> {
   await removeDatabase(file)
+  await (await open(file, 'wx', 0o600)).close() // It holds password hashes and the token key.
   const source = new DatabaseSync(database, { timeout: waitMs })
   try {
     await backup(source, file, { rate: pagesPerStep })

@@ -54,6 +54,7 @@ test('a backup of a running registry, restored elsewhere, serves what it had the
   const sum = `has everything as it was at .*Z: 2 blobs of ${image.blobs.join('').length} B`
   assert.match(made.stdout, new RegExp(`^${backup} ${sum}, as hard links: the bytes are shared with the store\n$`))
   assert.equal(await inodeOf(blobIn(backup, layerDigest)), await inodeOf(blobIn(registry.dataDirectory, layerDigest)))
+  assert.equal((await stat(join(backup, 'caisson.db'))).mode & 0o777, 0o600)
   await registry.admin.push('app', 'later', tinyImage('later'))
 
   const restored = await command(elsewhere, 'restore', backup)
@@ -117,6 +118,7 @@ test('what has rotted in the backup is found with --verify, and a shorter file w
   const verified = await command(elsewhere, 'restore', backup, '--verify')
   assert.equal(verified.exitCode, 1)
   assert.deepEqual(verified.stdout.split('\n').slice(0, 2), told)
+  assert.match(verified.stdout, /: 2 blobs of \d+ B, without those above; start it/)
 
   await appendFile(blobIn(backup, layerDigest), 'more')
   const compared = await command(`${elsewhere}-2`, 'restore', backup)

@@ -92,9 +92,7 @@ export class GarbageCollection {
 
   #tell(summary: CollectionSummary, { manifests, links, blobs, failures }: Collected): void {
     const log = this.#log
-    for (const { of, digest, since } of manifests) log.debug({ ...of, digest, since }, 'manifest collected')
-    for (const { of, digest, since } of links) log.debug({ ...of, digest, since }, 'blob taken from image')
-    for (const { digest, size, since } of blobs) log.debug({ digest, size, since }, 'blob deleted')
+    for (const { of, digest, since } of manifests) log.info({ ...of, digest, since }, 'manifest collected')
     for (const { digest, error } of failures) log.error({ err: error, digest }, 'a blob could not be deleted')
     if (manifests.length + links.length + blobs.length > 0) log.info(summary, 'garbage collected')
   }

@@ -58,6 +58,12 @@ test('a round that an admin asks for tells what it removed, and the metrics coun
   assert.equal((await anonymous.ask('GET', 'app/manifests/v2')).status, 200)
   assert.equal((await anonymous.ask('GET', `app/manifests/${image.digest}`)).status, 404)
 
+  const told = registry.log.filter(({ msg }) => msg === 'manifest collected')
+  assert.deepEqual(
+    told.map(({ repository, image, digest }) => ({ repository, image, digest })),
+    [{ repository: 'docker-local', image: 'app', digest: image.digest }],
+  )
+
   const metrics = await admin.ask('GET', `${api}/v1/metrics`)
   assert.equal(metrics.status, 200)
   assert.equal(metrics.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8')

@@ -2,9 +2,9 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { startCaisson } from '../test/helpers/caisson.ts'
+import { startCaisson, type Caisson } from '../test/helpers/caisson.ts'
 import { freePort } from '../test/helpers/free-port.ts'
 import { usageOf, type Usage } from './process-tree.ts'
 
@@ -19,15 +19,24 @@ export interface Contender extends AsyncDisposable {
 }
 
 export async function startOurs(scratch: string): Promise<Contender & { readonly certificates: string }> {
-  const caisson = await startCaisson({
-    dataDirectory: join(scratch, 'caisson'),
-    config: { gateway: { listeners: [{ port: 0, repository: 'docker-local' }] } },
-  })
+  const gateway = { listeners: [{ port: 0, repository: 'docker-local' }] }
+  const caisson = await startCaisson({ dataDirectory: join(scratch, 'caisson'), config: { gateway } })
+  return { name: 'caisson', certificates: join(caisson.dataDirectory, 'certs'), ...served(caisson) }
+}
+
+/** Another checkout of ours, with its dependencies installed. */
+export async function startOther(scratch: string, checkout: string, certificates: string): Promise<Contender> {
+  const pair = { cert: join(certificates, 'server.crt'), key: join(certificates, 'server.key') }
+  const gateway = { listeners: [{ port: 0, repository: 'docker-local' }], certificates: pair }
+  const launcher = resolve(checkout, 'cli', 'caisson.js')
+  const caisson = await startCaisson({ dataDirectory: join(scratch, 'other'), config: { gateway }, launcher })
+  return { name: `caisson of ${checkout}`, ...served(caisson) }
+}
+
+function served(caisson: Caisson): Omit<Contender, 'name'> {
   return {
-    name: 'caisson',
     url: `https://localhost:${caisson.ports[0]}`,
     login: `admin:${caisson.adminPassword}`,
-    certificates: join(caisson.dataDirectory, 'certs'),
     usage: () => usageOf([caisson.process.pid ?? 0]),
     [Symbol.asyncDispose]: () => caisson[Symbol.asyncDispose](),
   }

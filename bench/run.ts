@@ -1,8 +1,9 @@
 import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { curl, pushBlob, pushManifest } from './curl.ts'
-import { startNginx, startOurs, type Contender } from './contenders.ts'
+import { startNginx, startOther, startOurs, type Contender } from './contenders.ts'
 import { manifestOf, randomFile } from './fixtures.ts'
 import { inTurn, median, type Measured } from './measure.ts'
 import { peakUnderPulls } from './memory.ts'
@@ -11,12 +12,16 @@ import { wrk } from './wrk.ts'
 // npm run bench: our gateway and registry against Debian's nginx in front of Debian's docker-registry, and against the same
 // nginx serving a static file, on this machine, in turn. CPU-seconds of all processes of each, not wall time.
 // npm run bench -- --small: an eighth of the bytes, to see that it runs.
-const small = process.argv.includes('--small')
+// npm run bench -- --other DIR: and against another checkout of ours, with its dependencies installed.
+const { small, other } = parseArgs({
+  options: { small: { type: 'boolean', default: false }, other: { type: 'string' } },
+}).values
 const gibibyte = 1024 ** 3
 const bigSize = small ? gibibyte / 8 : gibibyte
 const rounds = small ? 1 : 5
 const seconds = small ? 1 : 4
 const connections = 8
+const smallLayers = Array.from({ length: 10 }, (_, number) => `layer-${number}`)
 
 interface Row {
   readonly path: string
@@ -30,7 +35,8 @@ try {
   await using ours = await startOurs(scratch)
   const authority = join(ours.certificates, 'ca.crt')
   await using nginx = await startNginx(scratch, ours.certificates)
-  const contenders: readonly Contender[] = [ours, nginx]
+  await using before = other === undefined ? undefined : await startOther(scratch, other, ours.certificates)
+  const contenders: readonly Contender[] = [ours, ...(before ? [before] : []), nginx]
   const idleMiB = ours.usage().residentMiB
 
   const big = await randomFile(scratch, 'big', bigSize)
@@ -63,6 +69,13 @@ try {
     await rm(fresh.file)
     return bigSize / gibibyte
   }
+  const pushesSmall = async (contender: Contender) => {
+    const layers = await Promise.all(smallLayers.map((layer) => randomFile(scratch, `${layer}-${pushed++}`, 20 * 1024)))
+    for (const { file, digest } of [config, ...layers]) await pushBlob(authority, contender, file, digest)
+    await pushManifest(authority, contender, 'small', manifestOf([config, ...layers]))
+    for (const { file } of layers) await rm(file)
+    return 1
+  }
 
   const rows: Row[] = [
     {
@@ -92,6 +105,12 @@ try {
       unit: 's',
       target: '≤ 0.50 × nginx + docker-registry',
       measured: await inTurn(contenders, Math.min(rounds, 3), pushes),
+    },
+    {
+      path: 'push, ten layers of 20 KiB',
+      unit: 'ms',
+      target: '',
+      measured: await inTurn(contenders, rounds, pushesSmall),
     },
   ]
 

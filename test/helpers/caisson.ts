@@ -31,6 +31,8 @@ export interface CaissonOptions {
   /** Kept afterwards when given; else a temporary one that goes with the process. */
   readonly dataDirectory?: string
   readonly command?: 'serve' | 'gateway'
+  /** cli/caisson.js of another checkout. */
+  readonly launcher?: string
   readonly env?: Readonly<Record<string, string>>
 }
 
@@ -55,7 +57,7 @@ export async function startCaisson(options: CaissonOptions = {}): Promise<Caisso
   await writeFile(file, stringify(options.config ?? usualConfig()))
   const process_ = spawn(
     process.execPath,
-    [launcher, options.command ?? 'serve', '--config', file, '--data', dataDirectory],
+    [options.launcher ?? launcher, options.command ?? 'serve', '--config', file, '--data', dataDirectory],
     {
       env: { ...process.env, CAISSON_ADMIN_PASSWORD: adminPassword, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],

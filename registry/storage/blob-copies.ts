@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { link, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Digest } from '../domain/digest.ts'
@@ -64,7 +65,7 @@ export class BlobCopies {
         if (!unlinkable.includes(codeOf(error))) throw error
       }
     }
-    if (await isThere(to)) return
+    if (existsSync(to)) return
     this.#copied = true
     await copySynced(from, to)
   }
@@ -73,14 +74,4 @@ export class BlobCopies {
 function directoriesOf(path: string): BlobDirectories {
   const { blobs, uploads } = blobDirectories(path)
   return new BlobDirectories(blobs, uploads)
-}
-
-async function isThere(file: string): Promise<boolean> {
-  try {
-    await stat(file)
-    return true
-  } catch (error) {
-    if (isMissing(error)) return false
-    throw error
-  }
 }

@@ -1,8 +1,7 @@
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { blobDirectories } from '../../../registry/storage/blob-directories.ts'
-import { isMissing } from '../../../registry/storage/durable-files.ts'
 import { openFilesystemBlobs } from '../../../registry/storage/filesystem-blobs.ts'
 import { filesystemQuarantine } from '../../../registry/storage/filesystem-quarantine.ts'
 import { quarantineContract } from '../../contracts/quarantine.ts'
@@ -16,7 +15,10 @@ quarantineContract(async () => {
   return {
     blobs,
     quarantine: filesystemQuarantine(directories),
-    aside: async () => Promise.all((await namesIn(aside)).map((name) => readFile(join(aside, name), 'utf8'))),
+    aside: async () => {
+      const names = existsSync(aside) ? await readdir(aside) : []
+      return await Promise.all(names.map((name) => readFile(join(aside, name), 'utf8')))
+    },
     leftovers: async () =>
       readdirSync(directory.path, { recursive: true, withFileTypes: true })
         .filter((entry) => entry.isFile() && entry.parentPath !== aside)
@@ -24,12 +26,3 @@ quarantineContract(async () => {
     [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
   }
 })
-
-async function namesIn(directory: string): Promise<readonly string[]> {
-  try {
-    return await readdir(directory)
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
-}

@@ -18,7 +18,11 @@ import { Gone, images, steps, Traffic, type Step } from './traffic.ts'
 import { verify } from './verify.ts'
 import { startVictim, type VictimOptions } from './victim.ts'
 
+/** Not every point is reached every time; so many times the number of kills are tried at the most. */
+const mostTries = 2
+
 export interface CampaignOptions {
+  /** That hit a process. */
   readonly kills: number
   readonly seed: number
   /** For the process that is killed; see helpers/mutation.ts. */
@@ -64,9 +68,9 @@ export async function campaign(options: CampaignOptions): Promise<CampaignReport
   await using temporary = await temporaryDirectory()
   const running = new Campaign(temporary.path, options)
   await running.learn()
-  for (let kill = 1; kill <= options.kills; kill++) {
+  for (let tries = 1; running.report.kills < options.kills && tries <= options.kills * mostTries; tries++) {
     const line = await running.kill()
-    options.said?.(`${kill} ${line}`)
+    options.said?.(`${running.report.kills} ${line}`)
     if (options.untilProblem && running.report.problems.length > 0) break
   }
   return running.report

@@ -128,3 +128,8 @@ export const registrySection = z.strictObject({
 
 export type RegistryConfig = z.output<typeof registrySection>
 export type RepositoryConfig = z.output<typeof repository>
+
+/** Undefined: no limit, or not a local repository. */
+export function quotaBytesOf(repository: RepositoryConfig | undefined): number | undefined {
+  return repository?.type === 'local' && repository.quota !== undefined ? bytesOf(repository.quota) : undefined
+}

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import type { Logger } from 'pino'
-import type { RegistryConfig } from './config.ts'
+import { quotaBytesOf, type RegistryConfig } from './config.ts'
 import { bytesOf } from './domain/size.ts'
 import { openApp } from './http/app.ts'
 import { listen, type Listener } from './http/listener.ts'
@@ -55,7 +55,7 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
   const keptFree = bytesOf(config.limits.freeSpace)
   const blobs = opened.use(await openFilesystemBlobs(blobDirectories(config.storage.filesystem), keptFree))
   const storage = { blobs, metadata }
-  await recoverUploads(storage)
+  await recoverUploads(storage, (key) => quotaBytesOf(config.repositories[key]))
   const firstAdmin = await ensureFirstAdmin(metadata, dataDirectory, firstAdminPassword)
 
   const checkPassword = await openPasswordCheck(metadata)

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http'
-import { Readable } from 'node:stream'
 import { RegistryError } from '../domain/errors.ts'
 import type { Context } from './context.ts'
 
@@ -32,14 +31,14 @@ export function declaredLength(ctx: Context): number | undefined {
 }
 
 /**
- * The body, for one reader, who must not destroy it when stopping early: that would break the connection off, and the
- * client could not be answered. What is left of the body is read out after the answer. Fails when the client goes away.
+ * The body, for one reader, who may stop early: what is left is read out after the answer. Fails when the client goes away.
  */
-export function openBody(ctx: Context): Readable {
+export function openBody(ctx: Context): AsyncIterable<Buffer> {
   const { req, res } = ctx
   if (awaitingContinue.delete(req)) res.writeContinue()
   res.once('finish', () => req.resume())
-  return req
+  // Destroying a request destroys its socket, and with it the answer that says what went wrong.
+  return req.iterator({ destroyOnReturn: false })
 }
 
 /** Throws what `tooLarge` makes, before reading when the length is declared, else as soon as the body is larger. */
@@ -47,7 +46,7 @@ export async function readBody(ctx: Context, maxBytes: number, tooLarge: () => R
   if ((declaredLength(ctx) ?? 0) > maxBytes) throw tooLarge()
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of chunksOf(openBody(ctx))) {
+  for await (const chunk of openBody(ctx)) {
     size += chunk.length
     if (size > maxBytes) throw tooLarge()
     chunks.push(chunk)
@@ -56,22 +55,14 @@ export async function readBody(ctx: Context, maxBytes: number, tooLarge: () => R
 }
 
 /** The same bytes; fails with SIZE_INVALID as soon as there are more, or in the end fewer, than `length`. */
-export function ofLength(bytes: Readable, length: number): Readable {
-  return Readable.from(counted(bytes, length), { objectMode: false })
-}
-
-async function* counted(bytes: Readable, length: number): AsyncGenerator<Buffer> {
+export async function* ofLength(bytes: AsyncIterable<Buffer>, length: number): AsyncGenerator<Buffer> {
   let seen = 0
-  for await (const chunk of chunksOf(bytes)) {
+  for await (const chunk of bytes) {
     seen += chunk.length
     if (seen > length) throw wrongLength(length, 'more')
     yield chunk
   }
   if (seen < length) throw wrongLength(length, String(seen))
-}
-
-function chunksOf(bytes: Readable): AsyncIterable<Buffer> {
-  return bytes.iterator({ destroyOnReturn: false })
 }
 
 export function wrongLength(announced: number, actual: string): RegistryError {

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { RegistryConfig } from '../config.ts'
+import { quotaBytesOf, type RegistryConfig } from '../config.ts'
 import { milliseconds } from '../domain/duration.ts'
 import { isRepositoryKey, type RepositoryKey } from '../domain/names.ts'
 import type { Metrics } from '../metrics.ts'
@@ -54,7 +54,7 @@ export class GarbageCollection {
       {
         name: 'upload expiry',
         everyMs: Math.min(abandonedMs, maxExpiryPauseMs),
-        run: () => this.#expireUploads(storage, abandonedMs),
+        run: () => this.#expireUploads(storage, config, abandonedMs),
       },
     ]
   }
@@ -75,8 +75,9 @@ export class GarbageCollection {
     return summary
   }
 
-  async #expireUploads(storage: Storage, abandonedMs: number): Promise<void> {
-    const uploads = await expireUploads(storage, new Date(Date.now() - abandonedMs))
+  async #expireUploads(storage: Storage, config: RegistryConfig, abandonedMs: number): Promise<void> {
+    const since = new Date(Date.now() - abandonedMs)
+    const uploads = await expireUploads(storage, since, (key) => quotaBytesOf(config.repositories[key]))
     this.#metrics.expiredUploads.inc(uploads)
     if (uploads > 0) this.#log.info({ uploads }, 'abandoned uploads were removed')
   }

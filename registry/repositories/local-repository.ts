@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
 import type { Digest, DigestAlgorithm } from '../domain/digest.ts'
 import { RegistryError } from '../domain/errors.ts'
@@ -123,21 +122,22 @@ export class LocalRepository implements Repository, PushTarget {
     return size
   }
 
-  async append(image: ImageName, id: UploadId, offset: number, bytes: Readable): Promise<number> {
+  async append(image: ImageName, id: UploadId, offset: number, bytes: AsyncIterable<Uint8Array>): Promise<number> {
     await this.#own(image, id)
     return this.#blobs.append(id, offset, bytes)
   }
 
   async finish(image: ImageName, id: UploadId, expected: Digest): Promise<void> {
     await this.#own(image, id)
+    using verified = await this.#blobs.verify(id, expected)
     await this.#expect(id, expected)
-    const { size } = await this.#blobs.commit(id, expected)
+    await verified.place()
     const options = { upload: id, maxRepositoryBytes: this.#limits.quotaBytes }
     try {
-      await this.#metadata.linkBlob(this.#of(image), expected, size, options)
+      await this.#metadata.linkBlob(this.#of(image), expected, verified.size, options)
     } catch (error) {
       if (error instanceof RegistryError && error.code === 'DENIED')
-        await this.#metadata.releaseBlob(id, expected, size)
+        await this.#metadata.releaseBlob(id, expected, verified.size)
       throw error
     }
   }
@@ -149,7 +149,10 @@ export class LocalRepository implements Repository, PushTarget {
     await this.#metadata.removeUpload(id)
   }
 
-  /** From here on garbage collection leaves the blob alone; if it is just deleting the same one, that is a matter of moments. */
+  /**
+   * From here on garbage collection leaves the blob alone; if it is just deleting the same one, that is a matter of moments. Whoever
+   * finds the upload gone and the blob there later takes one for the other: so the bytes have been verified before.
+   */
   async #expect(id: UploadId, digest: Digest): Promise<void> {
     for (let attempt = 0; attempt < deletionChecks; attempt++) {
       if (await this.#metadata.expectBlob(id, digest)) return

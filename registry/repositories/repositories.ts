@@ -1,6 +1,5 @@
-import type { RegistryConfig, RepositoryConfig } from '../config.ts'
+import { quotaBytesOf, type RegistryConfig, type RepositoryConfig } from '../config.ts'
 import { isRepositoryKey, type RepositoryKey } from '../domain/names.ts'
-import { bytesOf } from '../domain/size.ts'
 import { LocalRepository, type Storage } from './local-repository.ts'
 import type { Repository } from './repository.ts'
 import { UnservedRepository } from './unserved-repository.ts'
@@ -36,7 +35,7 @@ function openRepository(
       return config.apiVersion === 'v2'
         ? new LocalRepository(key, storage, {
             uploadsPerUser,
-            quotaBytes: config.quota === undefined ? undefined : bytesOf(config.quota),
+            quotaBytes: quotaBytesOf(config),
           })
         : new UnservedRepository(key, 'local', 'local (apiVersion v1)')
     case 'remote':

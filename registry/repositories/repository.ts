@@ -53,7 +53,7 @@ export interface PushTarget {
   /** Bytes received so far. Throws BLOB_UPLOAD_UNKNOWN when `id` is not an upload of this image; so do the four below. */
   received(image: ImageName, id: UploadId): Promise<number>
   /** Throws STORAGE_FULL, also half-way; what came in is taken back then. */
-  append(image: ImageName, id: UploadId, offset: number, bytes: Readable): Promise<number>
+  append(image: ImageName, id: UploadId, offset: number, bytes: AsyncIterable<Uint8Array>): Promise<number>
   /** Throws DENIED when the blob is beyond the quota; the upload has ended then. */
   finish(image: ImageName, id: UploadId, expected: Digest): Promise<void>
   cancel(image: ImageName, id: UploadId): Promise<void>

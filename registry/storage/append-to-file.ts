@@ -1,5 +1,4 @@
 import type { FileHandle } from 'node:fs/promises'
-import type { Readable } from 'node:stream'
 import type { DiskReserve } from './disk-reserve.ts'
 import type { RunningHash } from './running-hashes.ts'
 
@@ -21,13 +20,11 @@ export interface Appended {
 export async function appendToFile(
   file: FileHandle,
   hash: RunningHash,
-  bytes: Readable,
+  bytes: AsyncIterable<Uint8Array>,
   reserve: DiskReserve,
 ): Promise<Appended> {
   const batch = new Batch(file, hash, reserve)
-  // Destroying a request destroys its socket, and with it the answer that says what went wrong. Returning lets go of the
-  // stream, so that whoever answers can read and drop the rest.
-  const chunks = bytes.iterator({ destroyOnReturn: false })
+  const chunks = bytes[Symbol.asyncIterator]()
   try {
     for (;;) {
       const next = await readNext(chunks)

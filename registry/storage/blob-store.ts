@@ -18,14 +18,14 @@ export interface Blobs {
   listBlobs(): AsyncIterable<Digest>
 }
 
-/** Bytes on their way in. Uploads outlive a restart; nothing but {@link Uploads.commit} makes a blob. */
+/** Bytes on their way in. Uploads outlive a restart; nothing but {@link VerifiedUpload.place} makes a blob. */
 export interface Uploads {
   /**
    * Throws STORAGE_FULL, with the numbers, when the store has no room for so many bytes more; to be asked before bytes are
    * let in. Those whose number nobody knows are checked on their way, by {@link Uploads.append}.
    */
   admit(bytes: number): Promise<void>
-  /** `algorithm` is a guess at what will be asked of `commit`, so that the bytes need be read only once. */
+  /** `algorithm` is a guess at what will be asked of `verify`, so that the bytes need be read only once. */
   begin(algorithm: DigestAlgorithm): Promise<UploadId>
   /** Bytes received so far; undefined when there is no such upload. */
   size(id: UploadId): Promise<number | undefined>
@@ -34,15 +34,21 @@ export interface Uploads {
    * `offset` is not the current size or another append runs; with STORAGE_FULL; with the stream's own error when it
    * breaks off, and then what came in before stays and can be continued.
    */
-  append(id: UploadId, offset: number, bytes: Readable): Promise<number>
+  append(id: UploadId, offset: number, bytes: AsyncIterable<Uint8Array>): Promise<number>
   /**
-   * Makes the bytes readable under `expected`, durably (fdatasync, rename, directory fsync) before it resolves. Rejects
-   * with DIGEST_INVALID and keeps the upload when they have another digest.
+   * Resolves when the bytes are those of `expected`, and durable. Until that is disposed of, all others who want to use the upload
+   * are told BLOB_UPLOAD_INVALID. Rejects with DIGEST_INVALID, and keeps the upload, when they have another digest.
    */
-  commit(id: UploadId, expected: Digest): Promise<{ readonly size: number }>
-  /** Gives the space back. False when there was no such upload. Throws BLOB_UPLOAD_INVALID while a request writes to it. */
+  verify(id: UploadId, expected: Digest): Promise<VerifiedUpload>
+  /** Gives the space back. False when there was no such upload. Throws BLOB_UPLOAD_INVALID while a request uses it. */
   discard(id: UploadId): Promise<boolean>
   listUploads(): AsyncIterable<{ readonly id: UploadId; readonly modifiedAt: Date }>
+}
+
+export interface VerifiedUpload extends Disposable {
+  readonly size: number
+  /** Makes the upload the blob, durably (rename, directory fsync) before it resolves. */
+  place(): Promise<void>
 }
 
 export type BlobStore = Blobs & Uploads & AsyncDisposable

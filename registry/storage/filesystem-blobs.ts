@@ -7,7 +7,7 @@ import { RegistryError } from '../domain/errors.ts'
 import { isUploadId, newUploadId } from '../domain/upload-id.ts'
 import { appendToFile, type Appended } from './append-to-file.ts'
 import { BlobDirectories } from './blob-directories.ts'
-import type { BlobStore, UploadId } from './blob-store.ts'
+import type { BlobStore, UploadId, VerifiedUpload } from './blob-store.ts'
 import { DiskReserve } from './disk-reserve.ts'
 import { isFull, isMissing, moveDurably, removeDurably, removeIfPresent } from './durable-files.ts'
 import { RunningHash, RunningHashes } from './running-hashes.ts'
@@ -94,7 +94,7 @@ class FilesystemBlobs implements BlobStore {
     return (await orAbsent(stat(this.#directories.upload(id))))?.size
   }
 
-  async append(id: UploadId, offset: number, bytes: Readable): Promise<number> {
+  async append(id: UploadId, offset: number, bytes: AsyncIterable<Uint8Array>): Promise<number> {
     using _alone = this.#reserve(id)
     await using file = await this.#openUpload(id)
     const { size } = await file.stat()
@@ -109,8 +109,9 @@ class FilesystemBlobs implements BlobStore {
     return hash.size
   }
 
-  async commit(id: UploadId, expected: Digest): Promise<{ readonly size: number }> {
-    using _alone = this.#reserve(id)
+  async verify(id: UploadId, expected: Digest): Promise<VerifiedUpload> {
+    using alone = new DisposableStack()
+    alone.use(this.#reserve(id))
     await using file = await this.#openUpload(id)
     const { size } = await file.stat()
     const hash = await this.#hashes.of(id, this.#directories.upload(id), size, algorithmOf(expected))
@@ -118,9 +119,8 @@ class FilesystemBlobs implements BlobStore {
     if (actual !== expected) throw new RegistryError('DIGEST_INVALID', { detail: { expected, actual } })
 
     await this.#sync(id, file)
-    await this.#place(id, expected)
-    this.#hashes.forget(id)
-    return { size }
+    const reserved = alone.move()
+    return { size, place: () => this.#place(id, expected), [Symbol.dispose]: () => reserved.dispose() }
   }
 
   async discard(id: UploadId): Promise<boolean> {
@@ -138,9 +138,9 @@ class FilesystemBlobs implements BlobStore {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  /** One writer per upload: two would interleave, and a commit would name bytes that still change. */
+  /** One user of an upload: two writers would interleave, and what was verified must not change any more. */
   #reserve(id: UploadId): Disposable {
-    if (this.#busy.has(id)) throw outOfOrder('another request is writing to this upload')
+    if (this.#busy.has(id)) throw outOfOrder('another request is using this upload')
     this.#busy.add(id)
     return { [Symbol.dispose]: () => this.#busy.delete(id) }
   }
@@ -170,6 +170,7 @@ class FilesystemBlobs implements BlobStore {
     await orFull(this.#directories.makeRoomFor(digest))
     // Also over a blob that is there already: these bytes are known to be right, and those may have rotted.
     await orFull(moveDurably(this.#directories.upload(id), this.path(digest)))
+    this.#hashes.forget(id)
   }
 }
 
@@ -177,7 +178,7 @@ class FilesystemBlobs implements BlobStore {
 async function appendOrTakeBack(
   file: FileHandle,
   hash: RunningHash,
-  bytes: Readable,
+  bytes: AsyncIterable<Uint8Array>,
   reserve: DiskReserve,
 ): Promise<Appended> {
   const { size } = hash

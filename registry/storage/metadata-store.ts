@@ -82,8 +82,8 @@ export interface UploadOwners {
   addUpload(of: ImageRef, id: UploadId, options?: UploadOptions): Promise<void>
   ownsUpload(of: ImageRef, id: UploadId): Promise<boolean>
   /**
-   * The upload is about to become this blob: from now on garbage collection leaves the blob alone until the upload is removed.
-   * False while the blob's bytes are being deleted: to be asked again.
+   * The upload is about to become this blob, whose bytes it has: from now on garbage collection leaves the blob alone until the
+   * upload is removed. False while the blob's bytes are being deleted: to be asked again. Throws BLOB_UPLOAD_UNKNOWN.
    */
   expectBlob(id: UploadId, digest: Digest): Promise<boolean>
   removeUpload(id: UploadId): Promise<void>
@@ -92,6 +92,8 @@ export interface UploadOwners {
   /** Those that have not ended. */
   countUploads(principal: string): Promise<number>
   listUploadOwners(): Promise<readonly UploadOwner[]>
+  /** Undefined when it has ended. */
+  findUploadOwner(id: UploadId): Promise<UploadOwner | undefined>
 }
 
 export interface UploadOwner {

@@ -3,7 +3,7 @@ import { RegistryError } from '../domain/errors.ts'
 import type { ImageName, RepositoryKey } from '../domain/names.ts'
 import type { UploadId } from './blob-store.ts'
 import type { MetadataDatabase } from './metadata-schema.ts'
-import type { UploadOptions, UploadOwners } from './metadata-store.ts'
+import type { UploadOptions, UploadOwner, UploadOwners } from './metadata-store.ts'
 import { parameter, prepare } from './prepared-query.ts'
 import { deletedImages, dropIfEmpty, ensureImageId } from './sql-image-id.ts'
 import { refuseUsedUp } from './sql-repository-usage.ts'
@@ -56,7 +56,8 @@ export function sqlUploadOwners(db: MetadataDatabase, now: () => Date): UploadOw
     expectBlob: (id, digest) =>
       db.transaction().execute(async (db) => {
         if (await isBeingDeleted(db, digest)) return false
-        await db.updateTable('uploads').set({ expected: digest }).where('id', '=', id).execute()
+        const claimed = db.updateTable('uploads').set({ expected: digest }).where('id', '=', id)
+        if ((await claimed.executeTakeFirstOrThrow()).numUpdatedRows === 0n) throw uploadUnknown(id)
         return true
       }),
 
@@ -75,27 +76,41 @@ export function sqlUploadOwners(db: MetadataDatabase, now: () => Date): UploadOw
 
     countUploads: (principal) => countOf(db, principal),
 
-    listUploadOwners: async () => {
-      const rows = await db
-        .selectFrom('uploads')
-        .innerJoin('images', 'images.id', 'uploads.image_id')
-        .select(['uploads.id', 'images.repository', 'images.name', 'uploads.started_at', 'uploads.expected'])
-        .orderBy('uploads.id')
-        .execute()
-      return rows.map(({ id, repository, name, started_at, expected }) => ({
-        id,
-        of: repository === deletedImages ? undefined : { repository, image: name },
-        startedAt: new Date(started_at),
-        expected: expected ?? undefined,
-      }))
+    listUploadOwners: async () => (await owners(db).orderBy('uploads.id').execute()).map(ownerOf),
+
+    findUploadOwner: async (id) => {
+      const row = await owners(db).where('uploads.id', '=', id).executeTakeFirst()
+      return row && ownerOf(row)
     },
+  }
+}
+
+function owners(db: MetadataDatabase) {
+  return db
+    .selectFrom('uploads')
+    .innerJoin('images', 'images.id', 'uploads.image_id')
+    .select(['uploads.id', 'images.repository', 'images.name', 'uploads.started_at', 'uploads.expected'])
+}
+
+type OwnerRow = Awaited<ReturnType<ReturnType<typeof owners>['executeTakeFirstOrThrow']>>
+
+function ownerOf({ id, repository, name, started_at, expected }: OwnerRow): UploadOwner {
+  return {
+    id,
+    of: repository === deletedImages ? undefined : { repository, image: name },
+    startedAt: new Date(started_at),
+    expected: expected ?? undefined,
   }
 }
 
 /** Throws BLOB_UPLOAD_UNKNOWN: whoever ended it before knows more about the bytes than the caller does. */
 export async function endUpload(db: MetadataDatabase, id: UploadId): Promise<void> {
   const { numDeletedRows } = await db.deleteFrom('uploads').where('id', '=', id).executeTakeFirstOrThrow()
-  if (numDeletedRows === 0n) throw new RegistryError('BLOB_UPLOAD_UNKNOWN', { detail: { upload: id } })
+  if (numDeletedRows === 0n) throw uploadUnknown(id)
+}
+
+function uploadUnknown(id: UploadId): RegistryError {
+  return new RegistryError('BLOB_UPLOAD_UNKNOWN', { detail: { upload: id } })
 }
 
 async function isBeingDeleted(db: MetadataDatabase, digest: Digest): Promise<boolean> {

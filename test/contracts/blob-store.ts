@@ -33,7 +33,7 @@ export function blobStoreContract(setUp: () => Promise<BlobStoreFixture>): void 
     const id = await store.begin('sha256')
     assert.equal(await store.append(id, 0, streamOf('hello ')), 6)
     assert.equal(await store.append(id, 6, streamOf('world')), 11)
-    assert.deepEqual(await store.commit(id, sha256('hello world')), { size: 11 })
+    assert.deepEqual(await commit(store, id, sha256('hello world')), { size: 11 })
 
     assert.deepEqual(await store.stat(sha256('hello world')), { size: 11 })
     assert.equal(await read(store, sha256('hello world')), 'hello world')
@@ -46,6 +46,27 @@ export function blobStoreContract(setUp: () => Promise<BlobStoreFixture>): void 
     assert.equal(await store.size(id), 5)
     assert.equal(await store.stat(sha256('hello')), undefined)
     assert.deepEqual(await allOf(store.listBlobs()), [])
+  })
+
+  contract("what has been verified is nobody else's to use until it is disposed of", async (store) => {
+    const id = await upload(store, 'hello')
+    {
+      using verified = await store.verify(id, sha256('hello'))
+      assert.equal(verified.size, 5)
+      const inUse = { code: 'BLOB_UPLOAD_INVALID' }
+      await assert.rejects(store.append(id, 5, streamOf('more')), inUse)
+      await assert.rejects(store.verify(id, sha256('hello')), inUse)
+      await assert.rejects(store.discard(id), inUse)
+      assert.equal(await store.stat(sha256('hello')), undefined)
+    }
+    assert.equal(await store.append(id, 5, streamOf(' world')), 11)
+    {
+      using verified = await store.verify(id, sha256('hello world'))
+      await verified.place()
+      await assert.rejects(store.discard(id), { code: 'BLOB_UPLOAD_INVALID' })
+    }
+    assert.equal(await store.discard(id), false)
+    assert.equal(await read(store, sha256('hello world')), 'hello world')
   })
 
   contract('a blob that is not there is undefined, unopenable and undeletable', async (store) => {
@@ -71,22 +92,22 @@ export function blobStoreContract(setUp: () => Promise<BlobStoreFixture>): void 
 
   contract('the empty blob is a blob', async (store) => {
     const id = await store.begin('sha256')
-    assert.deepEqual(await store.commit(id, sha256('')), { size: 0 })
+    assert.deepEqual(await commit(store, id, sha256('')), { size: 0 })
     assert.deepEqual(await store.stat(sha256('')), { size: 0 })
     assert.equal(await read(store, sha256('')), '')
   })
 
   contract('a blob may be named by sha512', async (store) => {
     const id = await upload(store, 'hello', 'sha512')
-    await store.commit(id, sha512('hello'))
+    await commit(store, id, sha512('hello'))
     assert.equal(await read(store, sha512('hello')), 'hello')
     assert.equal(await store.stat(sha256('hello')), undefined)
     assert.deepEqual(await allOf(store.listBlobs()), [sha512('hello')])
   })
 
   contract('an upload begun for one algorithm may be committed under another', async (store) => {
-    await store.commit(await upload(store, 'hello', 'sha256'), sha512('hello'))
-    await store.commit(await upload(store, 'hello', 'sha512'), sha256('hello'))
+    await commit(store, await upload(store, 'hello', 'sha256'), sha512('hello'))
+    await commit(store, await upload(store, 'hello', 'sha512'), sha256('hello'))
     assert.equal(await read(store, sha512('hello')), 'hello')
     assert.equal(await read(store, sha256('hello')), 'hello')
   })
@@ -96,7 +117,7 @@ export function blobStoreContract(setUp: () => Promise<BlobStoreFixture>): void 
     await assert.rejects(store.append(id, 4, streamOf('o!')), { code: 'BLOB_UPLOAD_INVALID' })
     await assert.rejects(store.append(id, 6, streamOf('!')), { code: 'BLOB_UPLOAD_INVALID' })
     assert.equal(await store.size(id), 5)
-    await store.commit(id, sha256('hello'))
+    await commit(store, id, sha256('hello'))
   })
 
   contract('a second append at the same time is refused and the first goes on', async (store) => {
@@ -105,10 +126,10 @@ export function blobStoreContract(setUp: () => Promise<BlobStoreFixture>): void 
     first.write('hel')
     const appended = store.append(id, 0, first)
     await assert.rejects(store.append(id, 0, streamOf('XYZ')), { code: 'BLOB_UPLOAD_INVALID' })
-    await assert.rejects(store.commit(id, sha256('hel')), { code: 'BLOB_UPLOAD_INVALID' })
+    await assert.rejects(commit(store, id, sha256('hel')), { code: 'BLOB_UPLOAD_INVALID' })
     first.end('lo')
     assert.equal(await appended, 5)
-    await store.commit(id, sha256('hello'))
+    await commit(store, id, sha256('hello'))
   })
 
   contract('a refused append leaves the stream to its owner', async (store) => {
@@ -125,18 +146,18 @@ export function blobStoreContract(setUp: () => Promise<BlobStoreFixture>): void 
     assert.equal(await store.size(id), 3)
     await assert.rejects(store.append(id, 3, breakingAfter('l')), { message: 'connection lost' })
     assert.equal(await store.append(id, 4, streamOf('o')), 5)
-    await store.commit(id, sha256('hello'))
+    await commit(store, id, sha256('hello'))
     assert.equal(await read(store, sha256('hello')), 'hello')
   })
 
   contract('a wrong digest keeps the upload, which can be continued and committed', async (store) => {
     const id = await upload(store, 'hel')
     const detail = { expected: sha256('hello'), actual: sha256('hel') }
-    await assert.rejects(store.commit(id, sha256('hello')), { code: 'DIGEST_INVALID', detail })
+    await assert.rejects(commit(store, id, sha256('hello')), { code: 'DIGEST_INVALID', detail })
     assert.equal(await store.stat(sha256('hello')), undefined)
     assert.equal(await store.size(id), 3)
     await store.append(id, 3, streamOf('lo'))
-    await store.commit(id, sha256('hello'))
+    await commit(store, id, sha256('hello'))
     assert.equal(await read(store, sha256('hello')), 'hello')
   })
 
@@ -145,15 +166,15 @@ export function blobStoreContract(setUp: () => Promise<BlobStoreFixture>): void 
     await using restarted = await fixture.open()
     assert.equal(await restarted.size(id), 3)
     assert.equal(await restarted.append(id, 3, streamOf('lo')), 5)
-    await restarted.commit(id, sha256('hello'))
+    await commit(restarted, id, sha256('hello'))
     assert.equal(await read(restarted, sha256('hello')), 'hello')
   })
 
   contract('an upload is committed after a restart', async (store, fixture) => {
     const id = await upload(store, 'hello')
     await using restarted = await fixture.open()
-    await assert.rejects(restarted.commit(id, sha256('world')), { code: 'DIGEST_INVALID' })
-    await restarted.commit(id, sha256('hello'))
+    await assert.rejects(commit(restarted, id, sha256('world')), { code: 'DIGEST_INVALID' })
+    await commit(restarted, id, sha256('hello'))
     assert.equal(await read(restarted, sha256('hello')), 'hello')
   })
 
@@ -168,7 +189,7 @@ export function blobStoreContract(setUp: () => Promise<BlobStoreFixture>): void 
 
   contract('several uploads of one blob may be committed at once', async (store) => {
     const ids = await Promise.all(['', '', '', ''].map(() => upload(store, 'hello')))
-    await Promise.all(ids.map((id) => store.commit(id, sha256('hello'))))
+    await Promise.all(ids.map((id) => commit(store, id, sha256('hello'))))
     assert.equal(await read(store, sha256('hello')), 'hello')
     assert.deepEqual(await allOf(store.listUploads()), [])
   })
@@ -184,7 +205,7 @@ export function blobStoreContract(setUp: () => Promise<BlobStoreFixture>): void 
     const id = unknownUpload()
     assert.equal(await store.size(id), undefined)
     await assert.rejects(store.append(id, 0, streamOf('hello')), { code: 'BLOB_UPLOAD_UNKNOWN' })
-    await assert.rejects(store.commit(id, sha256('')), { code: 'BLOB_UPLOAD_UNKNOWN' })
+    await assert.rejects(commit(store, id, sha256('')), { code: 'BLOB_UPLOAD_UNKNOWN' })
   })
 
   contract('uploads are listed with the time of their last byte', async (store) => {
@@ -200,7 +221,7 @@ export function blobStoreContract(setUp: () => Promise<BlobStoreFixture>): void 
     const bytes = Buffer.concat(Array.from({ length: 50 }, () => chunk))
     const id = await store.begin('sha256')
     await store.append(id, 0, Readable.from(Array.from({ length: 50 }, () => chunk)))
-    await store.commit(id, sha256(bytes))
+    await commit(store, id, sha256(bytes))
     assert.ok((await buffer(await store.open(sha256(bytes), undefined))).equals(bytes))
   })
 
@@ -208,7 +229,7 @@ export function blobStoreContract(setUp: () => Promise<BlobStoreFixture>): void 
     const text = 'slow '.repeat(1000)
     const id = await store.begin('sha256')
     await store.append(id, 0, Readable.from([...text].map((letter) => Buffer.from(letter))))
-    await store.commit(id, sha256(text))
+    await commit(store, id, sha256(text))
     assert.equal(await read(store, sha256(text)), text)
   })
 
@@ -227,11 +248,11 @@ export function blobStoreContract(setUp: () => Promise<BlobStoreFixture>): void 
           for (const { bytes, before } of steps) {
             if (before === 'restart') store = await fixture.open()
             if (before === 'commit')
-              await assert.rejects(store.commit(id, sha512('something else')), { code: 'DIGEST_INVALID' })
+              await assert.rejects(commit(store, id, sha512('something else')), { code: 'DIGEST_INVALID' })
             assert.equal(await store.append(id, sent.length, streamOf(bytes)), sent.length + bytes.length)
             sent = Buffer.concat([sent, bytes])
           }
-          await store.commit(id, sha256(sent))
+          await commit(store, id, sha256(sent))
           assert.ok((await buffer(await store.open(sha256(sent), undefined))).equals(sent))
         }),
         { numRuns: 25 },
@@ -262,8 +283,15 @@ export async function upload(
   return id
 }
 
+/** As a push does when nothing comes in between. */
+export async function commit(store: BlobStore, id: UploadId, digest: Digest): Promise<{ readonly size: number }> {
+  using verified = await store.verify(id, digest)
+  await verified.place()
+  return { size: verified.size }
+}
+
 export async function keep(store: BlobStore, content: string): Promise<Digest> {
-  await store.commit(await upload(store, content), sha256(content))
+  await commit(store, await upload(store, content), sha256(content))
   return sha256(content)
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { BlobStore } from '../../registry/storage/blob-store.ts'
 import type { Quarantine } from '../../registry/storage/quarantine.ts'
-import { allOf, keep, read, sha256, upload } from './blob-store.ts'
+import { allOf, keep, read, sha256, upload, commit } from './blob-store.ts'
 
 export interface QuarantineFixture extends AsyncDisposable {
   readonly blobs: BlobStore
@@ -44,7 +44,7 @@ export function quarantineContract(setUp: () => Promise<QuarantineFixture>): voi
     const first = await quarantine.version(digest)
     assert.ok(first !== undefined)
     assert.equal(await quarantine.version(digest), first)
-    await blobs.commit(await upload(blobs, 'hello'), digest)
+    await commit(blobs, await upload(blobs, 'hello'), digest)
     assert.notEqual(await quarantine.version(digest), first)
   })
 

@@ -53,14 +53,14 @@ const seenByKills: readonly Broken[] = [
     without: 'the bytes of a blob before its row',
     only: ['push a blob', 'go on with an upload'],
     file: repository,
-    find: `    const { size } = await this.#blobs.commit(id, expected)
+    find: `    await verified.place()
     const options = { upload: id, maxRepositoryBytes: this.#limits.quotaBytes }
     try {
-      await this.#metadata.linkBlob(this.#of(image), expected, size, options)`,
-    replace: `    const size = (await this.#blobs.size(id)) ?? 0
+      await this.#metadata.linkBlob(this.#of(image), expected, verified.size, options)`,
+    replace: `    const options = { upload: id, maxRepositoryBytes: this.#limits.quotaBytes }
     try {
-      await this.#metadata.linkBlob(this.#of(image), expected, size, { upload: id })
-      await this.#blobs.commit(id, expected)`,
+      await this.#metadata.linkBlob(this.#of(image), expected, verified.size, options)
+      await verified.place()`,
   },
   {
     without: 'the row of a blob until its bytes are gone',

@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream'
 import type { ByteRange } from '../../../wire/byte-range.ts'
 import type { Context } from '../context.ts'
 import { declaredLength, ofLength, openBody, wrongLength } from '../request-body.ts'
@@ -14,7 +13,7 @@ export function announcedChunk(ctx: Context): ByteRange | undefined {
 }
 
 /** A chunked body shows its length only while it is read. */
-export function chunkBytes(ctx: Context, chunk: ByteRange | undefined): Readable {
+export function chunkBytes(ctx: Context, chunk: ByteRange | undefined): AsyncIterable<Buffer> {
   const body = openBody(ctx)
   return chunk && declaredLength(ctx) === undefined ? ofLength(body, lengthOf(chunk)) : body
 }

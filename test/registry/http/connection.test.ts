@@ -65,6 +65,19 @@ test('an early refusal reaches a client that is still sending, and the connectio
   assert.equal((await connection.answer()).body.toString(), 'OK')
 })
 
+test('a chunk that turns out longer than its range is refused while it is sent, and the connection goes on', async () => {
+  const upload = new URL(await admin.beginUpload('hello')).pathname
+  await using connection = await RawConnection.open(registry.port, 'plain')
+  connection.send(head('PATCH', upload, [login, 'Transfer-Encoding: chunked', 'Content-Range: 0-9']))
+  const piece = ['10000\r\n', Buffer.alloc(64 * 1024), '\r\n']
+  for (let pieces = 0; pieces < 64; pieces++) connection.send(...piece)
+  const answer = await connection.answer()
+  assert.equal(answer.status, 400)
+  for (let pieces = 0; pieces < 512; pieces++) connection.send(...piece)
+  connection.send('0\r\n\r\n', ping)
+  assert.equal((await connection.answer()).body.toString(), 'OK')
+})
+
 test('an early refusal also reaches a client that wants the connection closed, as docker did until 2026', async () => {
   await using connection = await RawConnection.open(registry.port, 'plain')
   const length = 8 * 1024 * 1024

@@ -188,6 +188,28 @@ test('pushes leave the configured space free, pulls and deletions go on', { skip
   assert.equal((await begin(admin)).status, 202)
 })
 
+for (const lines of [[], [`Content-Range: 0-${64 * mebibyte - 1}`]])
+  test(
+    `a chunk ${lines.join()} that finds no room is read out after the refusal`,
+    { skip: noTinyFilesystem },
+    async () => {
+      await using disk = await tinyFilesystem(32)
+      await using registry = await startTestRegistry({
+        storage: { filesystem: `${disk.path}/blobs` },
+        limits: { freeSpace: '16MiB' },
+      })
+      const upload = await registry.admin.beginUpload('large')
+      await using connection = await RawConnection.open(registry.port, 'plain')
+      connection.send(headOfPatch(upload, ['Transfer-Encoding: chunked', ...lines]))
+      const piece = ['100000\r\n', Buffer.alloc(mebibyte), '\r\n'] as const
+      for (let pieces = 0; pieces < 24; pieces++) connection.send(...piece)
+      assert.equal((await connection.answer()).status, 507)
+      for (let pieces = 24; pieces < 64; pieces++) connection.send(...piece)
+      connection.send('0\r\n\r\n', 'GET /artifactory/api/system/ping HTTP/1.1\r\nHost: registry.test\r\n\r\n')
+      assert.equal((await connection.answer()).body.toString(), 'OK')
+    },
+  )
+
 /** How a client is answered that sends `chunks` and would send more. */
 async function startPatch(
   { port }: TestRegistry,
@@ -196,12 +218,14 @@ async function startPatch(
   chunks: readonly Buffer[],
 ): Promise<RawAnswer> {
   await using connection = await RawConnection.open(port, 'plain')
-  const login = `Authorization: Basic ${Buffer.from(`${adminLogin.name}:${adminLogin.password}`).toString('base64')}`
-  connection.send(
-    [`PATCH ${new URL(upload).pathname} HTTP/1.1`, 'Host: registry.test', login, ...lines, '\r\n'].join('\r\n'),
-  )
+  connection.send(headOfPatch(upload, lines))
   for (const chunk of chunks) connection.send(`${chunk.length.toString(16)}\r\n`, chunk, '\r\n')
   return await connection.answer()
+}
+
+function headOfPatch(upload: string, lines: readonly string[]): string {
+  const login = `Authorization: Basic ${Buffer.from(`${adminLogin.name}:${adminLogin.password}`).toString('base64')}`
+  return [`PATCH ${new URL(upload).pathname} HTTP/1.1`, 'Host: registry.test', login, ...lines, '\r\n'].join('\r\n')
 }
 
 async function freeBytes(directory: string): Promise<number> {

@@ -42,7 +42,7 @@ const crashes = (commands: readonly { readonly do: string }[]) => commands.some(
 const command: fc.Arbitrary<Command> = fc.oneof(
   { arbitrary: simple, weight: 8 },
   {
-    arbitrary: fc.record({ do: always('push'), image, blob, beforeCommit: duringPush, beforeLink: duringPush }),
+    arbitrary: fc.record({ do: always('push'), image, blob, beforePlace: duringPush, beforeLink: duringPush }),
     weight: 5,
   },
   { arbitrary: advance, weight: 3 },
@@ -57,7 +57,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 
 /** Without these, hardly any run would come to have a whole image. */
 const beginning: readonly Command[] = [
-  ...blobNames.map((blob): Command => ({ do: 'push', image: 'a', blob, beforeCommit: [], beforeLink: [] })),
+  ...blobNames.map((blob): Command => ({ do: 'push', image: 'a', blob, beforePlace: [], beforeLink: [] })),
   { do: 'put', image: 'a', manifest: 'one', tags: [] },
 ]
 

@@ -58,7 +58,7 @@ export type Command =
   | Advance
   | { readonly do: 'expire' | 'restart' }
   | (Push & {
-      readonly beforeCommit: readonly (Simple | Advance | { readonly do: 'collect' })[]
+      readonly beforePlace: readonly (Simple | Advance | { readonly do: 'collect' })[]
       readonly beforeLink: readonly (Simple | Advance | { readonly do: 'collect' })[]
     })
   | {
@@ -69,7 +69,7 @@ export type Command =
 
 class Crash extends Error {}
 
-type Hook = 'commit' | 'link' | 'delete' | 'forget'
+type Hook = 'place' | 'link' | 'delete' | 'forget'
 
 const contentOf = (blob: BlobName): string => `content of ${blob}`
 const digestOfBlob = (blob: BlobName): Digest => sha256(contentOf(blob))
@@ -177,9 +177,13 @@ export class World implements AsyncDisposable {
       append: (...all) => blobs.append(...all),
       discard: (id) => blobs.discard(id),
       listUploads: () => blobs.listUploads(),
-      commit: async (...all) => {
-        await this.#reach('commit')
-        return blobs.commit(...all)
+      verify: async (...all) => {
+        const verified = await blobs.verify(...all)
+        const place = async () => {
+          await this.#reach('place')
+          await verified.place()
+        }
+        return { size: verified.size, place, [Symbol.dispose]: () => verified[Symbol.dispose]() }
       },
       delete: async (digests) => {
         await this.#reach('delete')
@@ -206,7 +210,7 @@ export class World implements AsyncDisposable {
         return
       case 'expire':
         this.#model.expected.length = 0
-        await expireUploads(this.#storage, new Date(8.64e15))
+        await expireUploads(this.#storage, new Date(8.64e15), () => undefined)
         return
       case 'restart':
         return this.#restart()
@@ -223,21 +227,21 @@ export class World implements AsyncDisposable {
     }
   }
 
-  async #push({ image, blob, beforeCommit, beforeLink }: Command & { do: 'push' }): Promise<void> {
+  async #push({ image, blob, beforePlace, beforeLink }: Command & { do: 'push' }): Promise<void> {
     const repository = this.#repository(image)
     const deletions = this.#deletions.get(image)
     const id = await repository.begin(app, 'sha256')
     await repository.append(app, id, 0, Readable.from([Buffer.from(contentOf(blob))]))
     this.#model.expected.push(blob)
-    this.#interruptWith('commit', beforeCommit)
+    this.#interruptWith('place', beforePlace)
     this.#interruptWith('link', beforeLink)
     try {
       await repository.finish(app, id, digestOfBlob(blob))
     } catch (error) {
       if (this.#deletions.get(image) !== deletions && isUploadUnknown(error)) return this.#forgetUpload(blob)
       if (!(error instanceof Crash)) throw error
-      const committed = !this.#hooks.delete('link') // its bytes lie in place, and recovery finds them there
-      if (committed) this.#becomeBlob(image, blob, this.#deletions.get(image) === deletions)
+      const placed = !this.#hooks.delete('link') // its bytes lie in place, and recovery finds them there
+      if (placed) this.#becomeBlob(image, blob, this.#deletions.get(image) === deletions)
       throw error
     }
     this.#becomeBlob(image, blob, true)
@@ -276,7 +280,7 @@ export class World implements AsyncDisposable {
   /** When its blob is just being deleted it goes on after that, and until then nothing more can come of it. */
   async #pushMeanwhile(push: Push): Promise<void> {
     this.#pushWaits = Promise.withResolvers()
-    const pushed = this.#push({ ...push, beforeCommit: [], beforeLink: [] })
+    const pushed = this.#push({ ...push, beforePlace: [], beforeLink: [] })
     this.#background.push(pushed)
     await Promise.race([pushed, this.#pushWaits.promise])
   }
@@ -286,7 +290,7 @@ export class World implements AsyncDisposable {
     this.#crashed = false
     await this.#storage.metadata[Symbol.asyncDispose]()
     await this.#open()
-    await recoverUploads(this.#storage)
+    await recoverUploads(this.#storage, () => undefined)
     await this.#collect({ beforeDelete: [], beforeForget: [] })
   }
 

@@ -13,7 +13,7 @@ import { LocalRepository } from '../../../registry/repositories/local-repository
 import { openFilesystemBlobs } from '../../../registry/storage/filesystem-blobs.ts'
 import { filesystemQuarantine } from '../../../registry/storage/filesystem-quarantine.ts'
 import { openSqliteMetadata } from '../../../registry/storage/sqlite-metadata.ts'
-import { keep, sha256, streamOf, upload } from '../../contracts/blob-store.ts'
+import { keep, sha256, streamOf, upload, commit } from '../../contracts/blob-store.ts'
 import { ref } from '../../contracts/metadata-store.ts'
 import { rot } from '../../helpers/rot.ts'
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
@@ -90,7 +90,7 @@ test('a file of which nothing is known is told, but not what a push is about to 
   const id = await upload(world.blobs, 'pushed')
   await world.metadata.addUpload(app, id)
   await world.metadata.expectBlob(id, sha256('pushed'))
-  await world.blobs.commit(id, sha256('pushed'))
+  await commit(world.blobs, id, sha256('pushed'))
   assert.deepEqual((await world.scrub()).orphans, [{ digest: sha256('orphan'), size: 6 }])
 })
 
@@ -147,7 +147,7 @@ test('killed before the wrong bytes were moved: nobody gets them, and the next s
   await world.push('hello')
   await rot(world.file('hello'))
   await world.metadata.judgeBlob(sha256('hello'), async () => 'quarantined')
-  await recoverUploads(world)
+  await recoverUploads(world, () => undefined)
   assert.equal(await world.metadata.findBlob(app, sha256('hello')), undefined)
   assert.deepEqual(
     (await world.scrub()).wrong.map(({ problem }) => problem),
@@ -164,8 +164,8 @@ test('killed between the bytes of a push and its row: the next scrub sees that t
   const id = await upload(world.blobs, 'hello')
   await world.metadata.addUpload(app, id)
   await world.metadata.expectBlob(id, sha256('hello'))
-  await world.blobs.commit(id, sha256('hello'))
-  await recoverUploads(world)
+  await commit(world.blobs, id, sha256('hello'))
+  await recoverUploads(world, () => undefined)
   assert.deepEqual((await world.scrub()).healed, [sha256('hello')])
   assert.deepEqual(await world.metadata.findBlob(app, sha256('hello')), { size: 5 })
 })
@@ -179,7 +179,7 @@ test('an upload that ended without a word does not make wrong bytes right', asyn
   await world.metadata.expectBlob(id, sha256('hello'))
   await world.scrub()
   await world.blobs.discard(id)
-  await recoverUploads(world)
+  await recoverUploads(world, () => undefined)
   assert.equal(await world.metadata.isQuarantined(sha256('hello')), true)
   assert.deepEqual(await world.metadata.listUploadOwners(), [])
 })

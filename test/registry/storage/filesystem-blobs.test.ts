@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { globSync, readdirSync, readlinkSync } from 'node:fs'
 import { readFile, statfs, writeFile } from 'node:fs/promises'
 import { isAbsolute, join, relative } from 'node:path'
@@ -16,6 +15,7 @@ import {
   streamOf,
   upload,
   type BlobStoreFixture,
+  commit,
 } from '../../contracts/blob-store.ts'
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
 import { noTinyFilesystem, tinyFilesystem } from '../../helpers/tiny-filesystem.ts'
@@ -35,7 +35,7 @@ test('a blob is a file under the first two digits of its digest, an upload one u
   const id = await upload(store, 'hello')
   assert.equal(await readFile(join(directory.path, 'uploads', id), 'utf8'), 'hello')
 
-  await store.commit(id, sha256('hello'))
+  await commit(store, id, sha256('hello'))
   const hex = encodedOf(sha256('hello'))
   assert.equal(store.path(sha256('hello')), join(directory.path, 'blobs', 'sha256', hex.slice(0, 2), hex))
   assert.equal(await readFile(store.path(sha256('hello')) ?? '', 'utf8'), 'hello')
@@ -79,14 +79,11 @@ test(
 
     const tooMuch = Readable.from(Array.from({ length: 100 }, () => mebibyte.subarray(0, 1 << 16)))
     await assert.rejects(store.append(id, mebibyte.length, tooMuch), { code: 'STORAGE_FULL' })
-    assert.equal(tooMuch.destroyed, false, 'the answer could not be sent')
-    tooMuch.resume()
-    await once(tooMuch, 'end')
     assert.equal(await store.size(id), mebibyte.length)
     assert.equal((await statfs(disk.path)).bavail, bavail)
 
     await store.append(id, mebibyte.length, streamOf('the end'))
-    await store.commit(id, sha512(Buffer.concat([mebibyte, Buffer.from('the end')])))
+    await commit(store, id, sha512(Buffer.concat([mebibyte, Buffer.from('the end')])))
   },
 )
 

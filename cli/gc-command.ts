@@ -1,15 +1,14 @@
 import { Command } from 'commander'
-import { previewCollection } from '../registry/jobs/collection-preview.ts'
-import { Collector, type Collected } from '../registry/jobs/collector.ts'
+import { previewCollection, type Unheld } from '../registry/jobs/collection-preview.ts'
+import { Collector } from '../registry/jobs/collector.ts'
 import { collectionRules } from '../registry/jobs/garbage-collection.ts'
+import type { UnheldBlob, UnheldLink, UnheldManifest } from '../registry/storage/garbage.ts'
 import { openFilesystemBlobs } from '../registry/storage/filesystem-blobs.ts'
 import { DirectoryInUse, lockDirectory } from '../registry/storage/process-lock.ts'
 import { openSqliteMetadata } from '../registry/storage/sqlite-metadata.ts'
 import { blobDirectories } from '../registry/storage/blob-directories.ts'
 import { loadConfig, type CaissonConfig } from './config.ts'
 import { existingDatabase } from './existing-database.ts'
-
-type Garbage = Pick<Collected, 'manifests' | 'links' | 'blobs'>
 
 /** A registry that runs does it by itself; this shows what it will do, or does it where none runs. */
 export function gcCommand(): Command {
@@ -24,21 +23,34 @@ export function gcCommand(): Command {
     })
 }
 
-async function preview(config: CaissonConfig): Promise<Garbage> {
+async function preview(config: CaissonConfig): Promise<Unheld> {
   await using metadata = await openSqliteMetadata(existingDatabase(config.registry))
   return await previewCollection(metadata, collectionRules(config.registry), new Date())
 }
 
-async function collect(config: CaissonConfig): Promise<Garbage> {
+async function collect(config: CaissonConfig): Promise<Unheld> {
   const database = existingDatabase(config.registry)
   using _alone = await lockForCollection(config)
   await using metadata = await openSqliteMetadata(database)
-  await using blobs = await openFilesystemBlobs(blobDirectories(config.registry.storage.filesystem))
-  const collector = new Collector({ blobs, metadata }, collectionRules(config.registry))
-  const { failures, ...garbage } = await collector.collect(new AbortController().signal)
-  for (const { digest, error } of failures) console.error(`${digest} could not be deleted: ${String(error)}`)
-  if (failures.length > 0) process.exitCode = 1
-  return garbage
+  await using store = await openFilesystemBlobs(blobDirectories(config.registry.storage.filesystem))
+  const collector = new Collector({ blobs: store, metadata }, collectionRules(config.registry))
+  const manifests: UnheldManifest[] = []
+  const links: UnheldLink[] = []
+  const blobs: UnheldBlob[] = []
+  await collector.collect(new AbortController().signal, (collected) => {
+    switch (collected.kind) {
+      case 'manifest':
+        return void manifests.push(...collected.removed)
+      case 'link':
+        return void links.push(...collected.removed)
+      case 'blob':
+        return void blobs.push(...collected.removed)
+      case 'failure':
+        console.error(`${collected.digest} could not be deleted: ${String(collected.error)}`)
+        process.exitCode = 1
+    }
+  })
+  return { manifests, links, blobs }
 }
 
 async function lockForCollection({ dataDirectory, registry }: CaissonConfig): Promise<Disposable> {
@@ -55,7 +67,7 @@ async function lockForCollection({ dataDirectory, registry }: CaissonConfig): Pr
   }
 }
 
-function describe({ manifests, links, blobs }: Garbage, { registry }: CaissonConfig, dryRun: boolean): string {
+function describe({ manifests, links, blobs }: Unheld, { registry }: CaissonConfig, dryRun: boolean): string {
   const bytes = blobs.reduce((sum, { size }) => sum + size, 0)
   return [
     ...manifests.map(

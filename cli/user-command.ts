@@ -48,18 +48,16 @@ export function userCommand(): Command {
     .command('remove <name>')
     .description('remove a user; tokens they hold end within the hour')
     .action(async (userName: string, _options, command: Command) => {
-      if (!(await withUsers(command, (users) => removeUser(users, userName)))) throw new Error(unknown(userName))
-      console.log(`removed ${userName}`)
+      switch (await withUsers(command, (users) => users.removeUser(userName))) {
+        case 'removed':
+          return console.log(`removed ${userName}`)
+        case 'unknown':
+          throw new Error(unknown(userName))
+        case 'last admin':
+          throw new Error(`${userName} is the last admin; add another one first: caisson user add --admin <name>`)
+      }
     })
   return user
-}
-
-/** False when there is no such user. Throws for the last one who may do everything: nobody could undo it. */
-async function removeUser(users: Users, userName: string): Promise<boolean> {
-  const admins = (await users.listUsers()).filter(({ admin }) => admin)
-  if (admins.length === 1 && admins[0]?.name === userName)
-    throw new Error(`${userName} is the last admin; add another one first: caisson user add --admin <name>`)
-  return await users.removeUser(userName)
 }
 
 async function newPasswordHash(): Promise<string> {

@@ -1,6 +1,6 @@
 import type { Digest } from '../domain/digest.ts'
 import type { RepositoryKey } from '../domain/names.ts'
-import type { Reviewed, UnheldBlob, UnheldLink, UnheldManifest } from '../storage/garbage.ts'
+import type { UnheldBlob, UnheldLink, UnheldManifest } from '../storage/garbage.ts'
 import type { Storage } from './upload-recovery.ts'
 
 /** Reviews in one transaction: pushes wait for no more than this takes, a few milliseconds. */
@@ -15,13 +15,14 @@ export interface CollectionRules {
   readonly keepUntaggedMs: ReadonlyMap<RepositoryKey, number>
 }
 
-export interface Collected {
-  readonly manifests: readonly UnheldManifest[]
-  readonly links: readonly UnheldLink[]
-  /** What has been deleted from the blob store. */
-  readonly blobs: readonly UnheldBlob[]
-  readonly failures: readonly { readonly digest: Digest; readonly error: unknown }[]
-}
+/** What a round does, told batch by batch as soon as it is done: there may be millions. */
+export type Collected =
+  | { readonly kind: 'manifest'; readonly removed: readonly UnheldManifest[] }
+  /** Blobs taken from images. */
+  | { readonly kind: 'link'; readonly removed: readonly UnheldLink[] }
+  /** Deleted from the blob store. */
+  | { readonly kind: 'blob'; readonly removed: readonly UnheldBlob[] }
+  | { readonly kind: 'failure'; readonly digest: Digest; readonly error: unknown }
 
 /** When what has been in a queue of review since then is due. */
 export interface Due {
@@ -55,68 +56,67 @@ export class Collector {
     this.#now = now
   }
 
-  async collect(signal: AbortSignal): Promise<Collected> {
+  async collect(signal: AbortSignal, tell: (collected: Collected) => void = () => {}): Promise<void> {
     const { metadata } = this.#storage
     const due = dueAt(this.#now(), this.#rules)
-    await this.#buryLeftovers(signal)
-    const manifests: UnheldManifest[] = []
+    await this.#buryLeftovers(signal, tell)
     for (const [repository, since] of due.manifests)
-      manifests.push(...(await untilDone(signal, () => metadata.collectManifests(repository, since, batch))))
-    await untilDone(signal, async () => ({ ...(await metadata.clearDeletedImages(batch)), removed: [] }))
-    const links = await untilDone(signal, () => metadata.collectLinks(due.links, batch))
-    return { manifests, links, ...(await this.#collectBlobs(due.blobs, signal)) }
-  }
-
-  async #collectBlobs(since: Date, signal: AbortSignal): Promise<Pick<Collected, 'blobs' | 'failures'>> {
-    const failures: Failure[] = []
-    const condemned = await untilDone(signal, async () => {
-      const reviewed = await this.#storage.metadata.condemnBlobs(since, batch)
-      failures.push(...(await this.#bury(reviewed.removed.map(({ digest }) => digest))))
+      await untilDone(signal, async () => {
+        const { reviewed, removed } = await metadata.collectManifests(repository, since, batch)
+        tell({ kind: 'manifest', removed })
+        return reviewed
+      })
+    await untilDone(signal, async () => (await metadata.clearDeletedImages(batch)).reviewed)
+    await untilDone(signal, async () => {
+      const { reviewed, removed } = await metadata.collectLinks(due.links, batch)
+      tell({ kind: 'link', removed })
       return reviewed
     })
-    const failed = new Set(failures.map(({ digest }) => digest))
-    return { blobs: condemned.filter(({ digest }) => !failed.has(digest)), failures }
+    await untilDone(signal, async () => {
+      const { reviewed, removed } = await metadata.condemnBlobs(due.blobs, batch)
+      const buried = await this.#bury(
+        removed.map(({ digest }) => digest),
+        tell,
+      )
+      tell({ kind: 'blob', removed: removed.filter(({ digest }) => buried.has(digest)) })
+      return reviewed
+    })
   }
 
   /** What a killed process had condemned. */
-  async #buryLeftovers(signal: AbortSignal): Promise<void> {
+  async #buryLeftovers(signal: AbortSignal, tell: (collected: Collected) => void): Promise<void> {
     for (;;) {
       const digests = await this.#storage.metadata.listCondemnedBlobs(batch)
       if (digests.length === 0 || signal.aborted) return
-      await this.#bury(digests)
+      await this.#bury(digests, tell)
     }
   }
 
-  /** On deletion the rows go out of use first, then the bytes go, then the rows (invariant 1). */
-  async #bury(digests: readonly Digest[]): Promise<readonly Failure[]> {
+  /**
+   * On deletion the rows go out of use first, then the bytes go, then the rows (invariant 1). Resolves with those that are gone.
+   */
+  async #bury(digests: readonly Digest[], tell: (collected: Collected) => void): Promise<ReadonlySet<Digest>> {
     const { blobs, metadata } = this.#storage
-    if (digests.length === 0) return []
+    if (digests.length === 0) return new Set()
     try {
       await blobs.delete(digests)
       await metadata.forgetBlobs(digests)
-      return []
+      return new Set(digests)
     } catch (error) {
-      if (digests.length > 1) return (await Promise.all(digests.map((digest) => this.#bury([digest])))).flat()
-      const [digest] = digests
-      if (digest === undefined) return []
+      const [digest, ...others] = digests
+      if (others.length > 0) {
+        const buried = await Promise.all(digests.map((digest) => this.#bury([digest], tell)))
+        return new Set(buried.flatMap((one) => [...one]))
+      }
+      if (digest === undefined) return new Set()
       await metadata.reprieveBlob(digest)
-      return [{ digest, error }]
+      tell({ kind: 'failure', digest, error })
+      return new Set()
     }
   }
 }
 
-type Failure = Collected['failures'][number]
-
 /** The next batch is taken only when nobody waits for the database: each is its own transaction, and whoever comes first is served first. */
-async function untilDone<removed>(
-  signal: AbortSignal,
-  review: () => Promise<Reviewed<removed>>,
-): Promise<readonly removed[]> {
-  const all: removed[] = []
-  for (;;) {
-    const { reviewed, removed } = await review()
-    all.push(...removed)
-    if (reviewed === 0 || signal.aborted) return all
-    await new Promise((resolve) => setImmediate(resolve))
-  }
+async function untilDone(signal: AbortSignal, review: () => Promise<number>): Promise<void> {
+  while ((await review()) > 0 && !signal.aborted) await new Promise((resolve) => setImmediate(resolve))
 }

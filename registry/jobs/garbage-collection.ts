@@ -68,11 +68,41 @@ export class GarbageCollection {
 
   async #collect(signal: AbortSignal): Promise<CollectionSummary> {
     const started = performance.now()
-    const collected = await this.#collector.collect(signal)
-    const summary = summaryOf(collected, (performance.now() - started) / 1000)
-    this.#count(summary, collected.failures.length)
-    this.#tell(summary, collected)
+    const sum = { manifests: 0, links: 0, blobs: 0, bytes: 0 }
+    try {
+      await this.#collector.collect(signal, (collected) => this.#take(collected, sum))
+    } finally {
+      this.#metrics.collectionSeconds.inc((performance.now() - started) / 1000)
+    }
+    const summary = { ...sum, seconds: (performance.now() - started) / 1000 }
+    if (sum.manifests + sum.links + sum.blobs > 0) this.#log.info(summary, 'garbage collected')
     return summary
+  }
+
+  #take(collected: Collected, sum: Record<'manifests' | 'links' | 'blobs' | 'bytes', number>): void {
+    const { collected: counter, collectedBytes, collectionFailures } = this.#metrics
+    switch (collected.kind) {
+      case 'manifest':
+        sum.manifests += collected.removed.length
+        for (const { of, digest, since } of collected.removed)
+          this.#log.info({ ...of, digest, since }, 'manifest collected')
+        break
+      case 'link':
+        sum.links += collected.removed.length
+        break
+      case 'blob': {
+        const bytes = collected.removed.reduce((sum, { size }) => sum + size, 0)
+        sum.blobs += collected.removed.length
+        sum.bytes += bytes
+        collectedBytes.inc(bytes)
+        break
+      }
+      case 'failure':
+        collectionFailures.inc()
+        this.#log.error({ err: collected.error, digest: collected.digest }, 'a blob could not be deleted')
+        return
+    }
+    counter.inc({ kind: collected.kind }, collected.removed.length)
   }
 
   async #expireUploads(storage: Storage, config: RegistryConfig, abandonedMs: number): Promise<void> {
@@ -81,25 +111,4 @@ export class GarbageCollection {
     this.#metrics.expiredUploads.inc(uploads)
     if (uploads > 0) this.#log.info({ uploads }, 'abandoned uploads were removed')
   }
-
-  #count({ manifests, links, blobs, bytes, seconds }: CollectionSummary, failures: number): void {
-    this.#metrics.collected.inc({ kind: 'manifest' }, manifests)
-    this.#metrics.collected.inc({ kind: 'link' }, links)
-    this.#metrics.collected.inc({ kind: 'blob' }, blobs)
-    this.#metrics.collectedBytes.inc(bytes)
-    this.#metrics.collectionSeconds.inc(seconds)
-    this.#metrics.collectionFailures.inc(failures)
-  }
-
-  #tell(summary: CollectionSummary, { manifests, links, blobs, failures }: Collected): void {
-    const log = this.#log
-    for (const { of, digest, since } of manifests) log.info({ ...of, digest, since }, 'manifest collected')
-    for (const { digest, error } of failures) log.error({ err: error, digest }, 'a blob could not be deleted')
-    if (manifests.length + links.length + blobs.length > 0) log.info(summary, 'garbage collected')
-  }
-}
-
-function summaryOf({ manifests, links, blobs }: Collected, seconds: number): CollectionSummary {
-  const bytes = blobs.reduce((sum, { size }) => sum + size, 0)
-  return { manifests: manifests.length, links: links.length, blobs: blobs.length, bytes, seconds }
 }

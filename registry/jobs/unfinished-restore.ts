@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMissing, removeDurably, writeDurably } from '../storage/durable-files.ts'
 import { lockFileName } from '../storage/process-lock.ts'
+import { databaseFiles } from '../storage/sqlite-snapshot.ts'
 import type { Places } from './places.ts'
 
 const name = 'restore-unfinished'
@@ -15,7 +16,7 @@ export async function beginRestore(places: Places): Promise<void> {
   const others = (await namesIn(places.dataDirectory)).filter((name) => name !== lockFileName)
   const taken = [
     ...others.slice(0, 1).map((name) => join(places.dataDirectory, name)),
-    ...[places.database].filter(existsSync),
+    ...databaseFiles(places.database).filter((file) => existsSync(file)),
     ...((await namesIn(places.blobs)).length > 0 ? [places.blobs] : []),
   ]
   if (taken[0] !== undefined)

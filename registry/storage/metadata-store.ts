@@ -116,7 +116,8 @@ export interface Users {
   /** False when the name is taken. */
   addUser(user: UserRecord): Promise<boolean>
   setPassword(name: string, passwordHash: string): Promise<boolean>
-  removeUser(name: string): Promise<boolean>
+  /** The last admin stays: nobody could undo it. */
+  removeUser(name: string): Promise<'removed' | 'unknown' | 'last admin'>
   listUsers(): Promise<readonly UserRecord[]>
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely'
+import { RegistryError } from '../domain/errors.ts'
 
 /** Result code of SQLite: another connection is writing. */
 const SQLITE_BUSY = 5
@@ -23,7 +24,8 @@ export class PatientConnection implements DatabaseConnection {
       try {
         return await this.#connection.executeQuery<row>(query)
       } catch (error) {
-        if (!isBusy(error) || performance.now() - started > maxWaitMs) throw error
+        if (!isBusy(error)) throw error
+        if (performance.now() - started > maxWaitMs) throw inUse(error)
       }
       await setTimeout(pauseMs)
     }
@@ -32,6 +34,12 @@ export class PatientConnection implements DatabaseConnection {
   streamQuery<row>(query: CompiledQuery, chunkSize: number): AsyncIterableIterator<QueryResult<row>> {
     return this.#connection.streamQuery<row>(query, chunkSize)
   }
+}
+
+function inUse(cause: unknown): RegistryError {
+  const seconds = maxWaitMs / 1000
+  const message = `another process has been writing to the database for ${seconds} seconds: try again`
+  return new RegistryError('UNAVAILABLE', { message, cause })
 }
 
 function isBusy(error: unknown): boolean {

@@ -3,7 +3,8 @@ import type { RepositoryKey } from '../domain/names.ts'
 import type { Garbage } from './garbage.ts'
 import type { MetadataDatabase } from './metadata-schema.ts'
 import type { Images } from './metadata-store.ts'
-import { deletedImages, findImageId } from './sql-image-id.ts'
+import { deletedImages, dropIfEmpty, findImageId } from './sql-image-id.ts'
+import { weightOf } from './sql-removals.ts'
 import { shrinkUsageByImage } from './sql-repository-usage.ts'
 import { reviewBlob } from './sql-reviews.ts'
 
@@ -33,11 +34,13 @@ export function sqlDeletedImages(
 
     clearDeletedImages: (limit) =>
       db.transaction().execute(async (db) => {
-        const manifests = await clearManifests(db, limit)
-        if (manifests > 0) return { reviewed: manifests }
-        const links = await clearLinks(db, limit, now().toISOString())
-        if (links > 0) return { reviewed: links }
-        return { reviewed: await clearNames(db, limit) }
+        let reviewed = 0
+        while (reviewed < limit) {
+          const id = await nextToClear(db)
+          if (id === undefined) break
+          reviewed += await clearImage(db, id, limit - reviewed, now().toISOString())
+        }
+        return { reviewed }
       }),
   }
 }
@@ -49,44 +52,40 @@ async function takeNames(db: MetadataDatabase, from: RepositoryKey, id: number |
   return Number(numUpdatedRows)
 }
 
-async function clearManifests(db: MetadataDatabase, limit: number): Promise<number> {
-  const some = db
-    .selectFrom('manifests')
-    .innerJoin('images', 'images.id', 'manifests.image_id')
-    .where('images.repository', '=', deletedImages)
-    .select(['manifests.image_id', 'manifests.digest'])
-    .limit(limit)
-  const found = await some.execute()
-  for (const { image_id, digest } of found)
-    await db.deleteFrom('manifests').where('image_id', '=', image_id).where('digest', '=', digest).execute()
-  return found.length
+/** One that has something yet, or nothing at all. An upload goes by age, and until then names its image. */
+async function nextToClear(db: MetadataDatabase): Promise<number | undefined> {
+  const next = await sql<{ readonly id: number }>`select i.id from images i where i.repository = ${deletedImages} and (
+      exists (select 1 from manifests m where m.image_id = i.id)
+      or exists (select 1 from image_blobs l where l.image_id = i.id)
+      or not exists (select 1 from uploads u where u.image_id = i.id)
+    ) limit 1`.execute(db)
+  return next.rows[0]?.id
 }
 
-async function clearLinks(db: MetadataDatabase, limit: number, at: string): Promise<number> {
-  const some = db
-    .selectFrom('image_blobs')
-    .innerJoin('images', 'images.id', 'image_blobs.image_id')
-    .where('images.repository', '=', deletedImages)
-    .select(['image_blobs.image_id', 'image_blobs.digest'])
-    .limit(limit)
-  const found = await some.execute()
-  for (const { image_id, digest } of found) {
-    await db.deleteFrom('image_blobs').where('image_id', '=', image_id).where('digest', '=', digest).execute()
+/** A part of what it has. Resolves with how much that was to do, at least 1. */
+async function clearImage(db: MetadataDatabase, id: number, limit: number, at: string): Promise<number> {
+  const cleared = (await clearManifests(db, id, limit)) || (await clearLinks(db, id, limit, at))
+  if (cleared > 0) return cleared
+  await dropIfEmpty(db, id)
+  return 1
+}
+
+async function clearManifests(db: MetadataDatabase, id: number, limit: number): Promise<number> {
+  const some = db.selectFrom('manifests').where('image_id', '=', id).select('digest').limit(limit)
+  let cleared = 0
+  for (const { digest } of await some.execute()) {
+    cleared += await weightOf(db, id, digest)
+    await db.deleteFrom('manifests').where('image_id', '=', id).where('digest', '=', digest).execute()
+    if (cleared >= limit) break
+  }
+  return cleared
+}
+
+async function clearLinks(db: MetadataDatabase, id: number, limit: number, at: string): Promise<number> {
+  const some = await db.selectFrom('image_blobs').where('image_id', '=', id).select('digest').limit(limit).execute()
+  for (const { digest } of some) {
+    await db.deleteFrom('image_blobs').where('image_id', '=', id).where('digest', '=', digest).execute()
     await reviewBlob(db, digest, at)
   }
-  return found.length
-}
-
-/** An upload goes by age, and until then names its image. */
-async function clearNames(db: MetadataDatabase, limit: number): Promise<number> {
-  const empty = db
-    .selectFrom('images')
-    .where('repository', '=', deletedImages)
-    .where((it) =>
-      it.not(it.exists(it.selectFrom('uploads').whereRef('image_id', '=', 'images.id').select('uploads.id'))),
-    )
-    .select('id')
-    .limit(limit)
-  const { numDeletedRows } = await db.deleteFrom('images').where('id', 'in', empty).executeTakeFirstOrThrow()
-  return Number(numDeletedRows)
+  return some.length
 }

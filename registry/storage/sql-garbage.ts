@@ -3,8 +3,8 @@ import type { Digest } from '../domain/digest.ts'
 import type { ImageName, RepositoryKey } from '../domain/names.ts'
 import type { Garbage } from './garbage.ts'
 import type { MetadataDatabase } from './metadata-schema.ts'
-import { dropIfEmpty } from './sql-image-id.ts'
-import { removeLink, removeManifest } from './sql-removals.ts'
+import { deletedImages } from './sql-image-id.ts'
+import { removeLink, removeManifest, weightOf } from './sql-removals.ts'
 import { reviewBlob } from './sql-reviews.ts'
 
 interface Row {
@@ -24,11 +24,16 @@ export function sqlGarbage(db: MetadataDatabase, now: () => Date): Omit<Garbage,
     collectManifests: (repository, since, limit) =>
       db.transaction().execute(async (db) => {
         const queued = await queuedManifests(db, repository, since, limit)
-        const goes = queued.filter(({ held }) => !held)
+        const held = queued.filter((row) => row.held)
+        const goes = await upToWeight(
+          db,
+          queued.filter((row) => !row.held),
+          limit,
+        )
         // First: what is held by one that goes now comes into the queue again.
-        for (const row of queued) if (row.held) await leaveQueue(db, 'manifest_reviews', row)
+        for (const row of held) await leaveQueue(db, 'manifest_reviews', row)
         for (const row of goes) await removeManifest(db, row.image_id, row.digest, now().toISOString())
-        return { reviewed: queued.length, removed: goes.map(unheld) }
+        return { reviewed: held.length + goes.length, removed: goes.map(unheld) }
       }),
 
     findUnheldLinks: async (since, limit) => (await queuedLinks(db, since, limit, sql`where not held`)).map(unheld),
@@ -38,7 +43,7 @@ export function sqlGarbage(db: MetadataDatabase, now: () => Date): Omit<Garbage,
         const queued = await queuedLinks(db, since, limit)
         for (const row of queued)
           if (row.held) await leaveQueue(db, 'link_reviews', row)
-          else await collectLink(db, row, now().toISOString())
+          else await removeLink(db, row.image_id, row.repository, row.digest, now().toISOString())
         return { reviewed: queued.length, removed: queued.filter(({ held }) => !held).map(unheld) }
       }),
 
@@ -57,7 +62,13 @@ export function sqlGarbage(db: MetadataDatabase, now: () => Date): Omit<Garbage,
       }),
 
     listCondemnedBlobs: async (limit) => {
-      const rows = await db.selectFrom('blobs').select('digest').where('state', '=', 'deleting').limit(limit).execute()
+      const rows = await db
+        .selectFrom('blobs')
+        .select('digest')
+        .where('state', '=', 'deleting')
+        .where(sql<boolean>`state <> 'kept'`) // in the words of the index blobs_not_kept, or it is not used
+        .limit(limit)
+        .execute()
       return rows.map(({ digest }) => digest)
     },
 
@@ -100,7 +111,7 @@ async function queuedManifests(
       from manifest_reviews q
         join images i on i.id = q.image_id
         join manifests m on m.image_id = q.image_id and m.digest = q.digest
-      where q.repository = ${repository} and q.since <= ${since.toISOString()}
+      where q.repository = ${repository} and q.since <= ${since.toISOString()} and i.repository <> ${deletedImages}
       order by q.since
     ) queued ${which} limit ${limit}`
   return (await queued.execute(db)).rows
@@ -116,7 +127,7 @@ async function queuedLinks(
       select q.image_id, i.repository, i.name as image, q.digest, b.size, q.since,
         exists (select 1 from manifest_references r where r.image_id = q.image_id and r.digest = q.digest) as held
       from link_reviews q join images i on i.id = q.image_id join blobs b on b.digest = q.digest
-      where q.since <= ${since.toISOString()}
+      where q.since <= ${since.toISOString()} and i.repository <> ${deletedImages}
       order by q.since
     ) queued ${which} limit ${limit}`
   return (await queued.execute(db)).rows
@@ -141,9 +152,16 @@ async function queuedBlobs(
   return (await queued.execute(db)).rows
 }
 
-async function collectLink(db: MetadataDatabase, { image_id, repository, digest }: Row, at: string): Promise<void> {
-  await removeLink(db, image_id, repository, digest, at)
-  await dropIfEmpty(db, image_id)
+/** The first of them, and as many more as `limit` ordinary ones would weigh. */
+async function upToWeight(db: MetadataDatabase, rows: readonly Row[], limit: number): Promise<readonly Row[]> {
+  const taken: Row[] = []
+  let weight = 0
+  for (const row of rows) {
+    weight += await weightOf(db, row.image_id, row.digest)
+    if (taken.length > 0 && weight > limit) break
+    taken.push(row)
+  }
+  return taken
 }
 
 async function leaveQueue(db: MetadataDatabase, queue: 'manifest_reviews' | 'link_reviews', row: Row): Promise<void> {

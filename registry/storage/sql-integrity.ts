@@ -29,7 +29,7 @@ export function sqlIntegrity(db: MetadataDatabase): Integrity {
         return true
       }),
 
-    listHolders: (digest) => db.transaction().execute((db) => listHolders(db, digest)),
+    listHolders: (digest) => listHolders(db, digest),
 
     listPlacedManifests: async (after, limit) => {
       const rows = await db

@@ -42,13 +42,15 @@ export function sqlManifests(
   const find = (db: MetadataDatabase, of: ImageRef, reference: Reference): Promise<Manifest | undefined> =>
     'tag' in reference ? byTag.first(db, { ...of, ...reference }) : byDigest.first(db, { ...of, ...reference })
 
-  /** What is not in review is held by something, and its time of grace begins when that goes. */
+  /**
+   * What is not in review is held by something, and its time of grace begins when that goes; what has a tag is held by that. The review is
+   * looked for first: a manifest that has been collected is in none either.
+   */
   const rely = async (of: ImageRef, reference: Reference): Promise<Manifest | undefined> => {
-    const found = await find(db, of, reference)
-    if (!found || !(await inReview.first(db, { ...of, digest: found.digest }))) return found
+    if ('tag' in reference || !(await inReview.first(db, { ...of, ...reference }))) return find(db, of, reference)
     return db.transaction().execute(async (db) => {
-      const queued = await inReview.first(db, { ...of, digest: found.digest })
-      if (queued) await reviewManifest(db, queued.id, found.digest, now().toISOString())
+      const queued = await inReview.first(db, { ...of, ...reference })
+      if (queued) await reviewManifest(db, queued.id, reference.digest, now().toISOString())
       return find(db, of, reference)
     })
   }

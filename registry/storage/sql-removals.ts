@@ -1,6 +1,7 @@
 import type { Digest } from '../domain/digest.ts'
 import type { RepositoryKey, Tag } from '../domain/names.ts'
 import type { MetadataDatabase } from './metadata-schema.ts'
+import { dropIfEmpty } from './sql-image-id.ts'
 import { shrinkUsage } from './sql-repository-usage.ts'
 import { reviewBlob, reviewManifest, reviewWhatItHolds } from './sql-reviews.ts'
 
@@ -21,7 +22,7 @@ export async function removeTag(db: MetadataDatabase, imageId: number, tag: Tag,
   return true
 }
 
-/** Its tags and its references go with it (`on delete cascade`). */
+/** Its tags and its references go with it (`on delete cascade`), and the image when nothing else is in it. */
 export async function removeManifest(
   db: MetadataDatabase,
   imageId: number,
@@ -30,9 +31,23 @@ export async function removeManifest(
 ): Promise<boolean> {
   await reviewWhatItHolds(db, imageId, digest, at)
   const removed = db.deleteFrom('manifests').where('image_id', '=', imageId).where('digest', '=', digest)
-  return (await removed.executeTakeFirstOrThrow()).numDeletedRows === 1n
+  if ((await removed.executeTakeFirstOrThrow()).numDeletedRows === 0n) return false
+  await dropIfEmpty(db, imageId)
+  return true
 }
 
+/** What removing it takes, in manifests of twenty references: a manifest can have ten thousands. */
+export async function weightOf(db: MetadataDatabase, imageId: number, manifest: Digest): Promise<number> {
+  const counted = await db
+    .selectFrom('manifest_references')
+    .select((it) => it.fn.countAll<number>().as('references'))
+    .where('image_id', '=', imageId)
+    .where('manifest_digest', '=', manifest)
+    .executeTakeFirstOrThrow()
+  return Math.max(1, counted.references / 20)
+}
+
+/** Also the image, when nothing else is in it. */
 export async function removeLink(
   db: MetadataDatabase,
   imageId: number,
@@ -44,5 +59,6 @@ export async function removeLink(
   if ((await removed.executeTakeFirstOrThrow()).numDeletedRows === 0n) return false
   await shrinkUsage(db, repository, digest)
   await reviewBlob(db, digest, at)
+  await dropIfEmpty(db, imageId)
   return true
 }

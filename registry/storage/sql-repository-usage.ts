@@ -53,8 +53,8 @@ export async function shrinkUsageByImage(db: MetadataDatabase, repository: Repos
   await sql`update repository_usage set bytes = bytes - coalesce((
       select sum(b.size) from image_blobs l join blobs b on b.digest = l.digest
       where l.image_id = ${imageId} and not exists (
-        select 1 from image_blobs o join images i on i.id = o.image_id
-        where o.digest = l.digest and o.image_id <> ${imageId} and i.repository = ${repository}
+        select 1 from image_blobs o cross join images i
+        where i.id = o.image_id and o.digest = l.digest and o.image_id <> ${imageId} and i.repository = ${repository}
       )
     ), 0) where repository = ${repository}`.execute(db)
 }
@@ -85,14 +85,9 @@ async function usedBytes(db: MetadataDatabase, repository: RepositoryKey): Promi
   return found?.bytes ?? 0
 }
 
+/** By the images that have the blob, not by all of the repository: SQLite takes the tables of a cross join in their order. */
 async function anImageHas(db: MetadataDatabase, repository: RepositoryKey, digest: Digest): Promise<boolean> {
-  const found = await db
-    .selectFrom('image_blobs')
-    .innerJoin('images', 'images.id', 'image_blobs.image_id')
-    .where('image_blobs.digest', '=', digest)
-    .where('images.repository', '=', repository)
-    .select('images.id')
-    .limit(1)
-    .executeTakeFirst()
-  return found !== undefined
+  const found = sql`select 1 from image_blobs l cross join images i
+    where i.id = l.image_id and l.digest = ${digest} and i.repository = ${repository} limit 1`
+  return (await found.execute(db)).rows.length > 0
 }

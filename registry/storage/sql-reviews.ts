@@ -13,7 +13,7 @@ export async function reviewWhatItHolds(db: MetadataDatabase, imageId: number, m
   await sql`insert into link_reviews (image_id, digest, since)
     select l.image_id, l.digest, ${since} from image_blobs l where l.image_id = ${imageId} and l.digest in (${named})
     on conflict (image_id, digest) do update set since = excluded.since`.execute(db)
-  await reviewManifests(db, imageId, sql`m.digest in (${named} and r.kind = 'entry')`, since)
+  await reviewManifests(db, imageId, sql`m.digest in (${named})`, since)
   await reviewManifests(db, imageId, sql`m.subject = ${manifest}`, since)
 }
 

@@ -24,10 +24,15 @@ export function sqlUsers(db: MetadataDatabase): Users {
       const changed = db.updateTable('users').set({ password_hash: passwordHash }).where('name', '=', name)
       return (await changed.executeTakeFirstOrThrow()).numUpdatedRows === 1n
     },
-    removeUser: async (name) => {
-      const removed = db.deleteFrom('users').where('name', '=', name)
-      return (await removed.executeTakeFirstOrThrow()).numDeletedRows === 1n
-    },
+    removeUser: (name) =>
+      db.transaction().execute(async (db) => {
+        const found = await db.selectFrom('users').select('admin').where('name', '=', name).executeTakeFirst()
+        if (!found) return 'unknown'
+        const admins = await db.selectFrom('users').select('name').where('admin', '=', 1).limit(2).execute()
+        if (found.admin === 1 && admins.length === 1) return 'last admin'
+        await db.deleteFrom('users').where('name', '=', name).execute()
+        return 'removed'
+      }),
     listUsers: async () => (await list.all(db, {})).map(userOf),
   }
 }

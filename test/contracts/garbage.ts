@@ -111,6 +111,51 @@ export function garbageContract(setUp: (clock: { now: Date }) => Promise<Garbage
     assert.deepEqual(await store.collectManifests(app.repository, noon, 10), { reviewed: 0, removed: [] })
   })
 
+  contract('whoever is told that a manifest is there while it is collected has it', async (store) => {
+    for (const content of ['one', 'two', 'three']) {
+      await push(store, app, content, [])
+      const reference = { digest: sha256(content) }
+      const [told] = await Promise.all([
+        store.findManifest(app, reference, 'rely'),
+        store.collectManifests(app.repository, noon, 10),
+      ])
+      assert.equal((await store.findManifest(app, reference))?.digest, told?.digest)
+    }
+  })
+
+  contract('a manifest whose bytes another one names as a blob is collected after that one', async (store, clock) => {
+    await push(store, app, 'one', [])
+    await store.linkBlob(app, sha256('one'), 3)
+    await push(store, app, 'of one', ['v1'], { blobs: [sha256('one')] })
+    await store.collectManifests(app.repository, noon, 10)
+    at(clock, 1)
+    await store.deleteManifest(app, { digest: sha256('of one') })
+    assert.deepEqual(digests((await store.collectManifests(app.repository, later(1), 10)).removed), [sha256('one')])
+  })
+
+  contract("what a deleted image had is nobody's, whatever queue it is in", async (store) => {
+    await push(store, app, 'one', [])
+    await store.linkBlob(app, sha256('a'), 7)
+    await store.deleteImage(app)
+    assert.deepEqual(await store.findUnheldManifests(app.repository, noon, 10), [])
+    assert.deepEqual(await store.findUnheldLinks(noon, 10), [])
+    assert.deepEqual(await store.collectManifests(app.repository, noon, 10), { reviewed: 0, removed: [] })
+    assert.deepEqual(await store.collectLinks(noon, 10), { reviewed: 0, removed: [] })
+    while ((await store.clearDeletedImages(1)).reviewed > 0) continue
+    assert.deepEqual(await store.countReviews(), { manifests: 0, links: 0, blobs: 1 })
+  })
+
+  contract('manifests that name very much are collected in more than one transaction', async (store) => {
+    const layers = Array.from({ length: 2000 }, (_, layer) => sha256(`layer ${layer}`))
+    for (const layer of layers) await store.linkBlob(app, layer, 1)
+    for (const content of ['one', 'two', 'three']) await push(store, app, content, [], { blobs: layers })
+    assert.equal((await store.collectManifests(app.repository, noon, 50)).reviewed, 1)
+    assert.equal((await store.collectManifests(app.repository, noon, 50)).reviewed, 1)
+    await store.deleteImage(app)
+    assert.ok((await store.clearDeletedImages(50)).reviewed >= 50)
+    assert.equal((await store.collectManifests(app.repository, noon, 50)).reviewed, 0)
+  })
+
   contract(
     'whoever relies on an unheld manifest or blob begins its time anew; whoever reads does not',
     async (store, clock) => {

@@ -312,8 +312,8 @@ export function metadataStoreContract(setUp: () => Promise<MetadataStoreFixture>
     assert.deepEqual(await store.findUser('Zoe'), zoe)
     assert.equal(await store.setPassword('nobody', 'changed'), false)
 
-    assert.equal(await store.removeUser('bob'), true)
-    assert.equal(await store.removeUser('bob'), false)
+    assert.equal(await store.removeUser('bob'), 'removed')
+    assert.equal(await store.removeUser('bob'), 'unknown')
     assert.deepEqual(await store.listUsers(), [zoe])
   })
 

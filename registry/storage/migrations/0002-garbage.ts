@@ -12,6 +12,11 @@ const statements = [
   sql`create index uploads_by_expected on uploads (expected) where expected is not null`,
   sql`create index uploads_by_principal on uploads (principal)`,
   sql`create index uploads_by_image on uploads (image_id)`,
+  // With all that is asked for by them, or SQLite reads the rows of the whole image instead.
+  sql`drop index manifest_references_by_digest`,
+  sql`create index manifest_references_by_digest on manifest_references (image_id, digest, manifest_digest)`,
+  sql`drop index manifests_by_subject`,
+  sql`create index manifests_by_subject on manifests (image_id, subject, digest) where subject is not null`,
   sql`create table manifest_reviews (
     image_id integer not null,
     digest text not null,

@@ -264,11 +264,13 @@ export class World implements AsyncDisposable {
     this.#interruptWith('forget', beforeForget)
     const rules = { graceMs, keepUntaggedMs: new Map(imageNames.map((name) => [keyOf(name), keepUntaggedMs[name]])) }
     const { signal } = new AbortController()
-    const { failures } = await new Collector(this.#storage, rules, () => new Date(this.#model.now)).collect(signal)
+    const failures: unknown[] = []
+    await new Collector(this.#storage, rules, () => new Date(this.#model.now)).collect(signal, (collected) => {
+      if (collected.kind === 'failure') failures.push(collected.error)
+    })
     this.#hooks.delete('delete')
     this.#hooks.delete('forget')
-    const [failure] = failures
-    if (failure) throw failure.error
+    if (failures.length > 0) throw failures[0]
   }
 
   #interruptWith(hook: Hook, commands: readonly (Simple | Push | Advance | { readonly do: 'collect' })[]): void {

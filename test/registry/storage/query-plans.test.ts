@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { mock, test } from 'node:test'
+import { parseTag } from '../../../registry/domain/names.ts'
+import { newUploadId } from '../../../registry/domain/upload-id.ts'
+import { openSqliteMetadata } from '../../../registry/storage/sqlite-metadata.ts'
+import type { MetadataStore } from '../../../registry/storage/metadata-store.ts'
+import { sha256 } from '../../contracts/blob-store.ts'
+import { ref } from '../../contracts/metadata-store.ts'
+import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
+
+const [app, other] = [ref('docker-local', 'app'), ref('docker-local', 'other')]
+const far = new Date('2099-01-01')
+
+/** Asks for everything that is asked while the registry runs. */
+async function useAll(store: MetadataStore): Promise<void> {
+  const manifest = (content: string) => ({ digest: sha256(content), mediaType: 'a/b', bytes: Buffer.from(content) })
+  const contents = { blobs: [sha256('a')], entries: [], subject: undefined, artifactType: undefined }
+  const [finished, cancelled, released] = [newUploadId(), newUploadId(), newUploadId()]
+  const limits = { principal: 'alice', maxUploads: 9, maxRepositoryBytes: 1000 }
+  for (const id of [finished, cancelled, released]) await store.addUpload(app, id, limits)
+  await store.ownsUpload(app, finished)
+  await store.expectBlob(finished, sha256('a'))
+  await store.linkBlob(app, sha256('a'), 1, { upload: finished, maxRepositoryBytes: 1000 })
+  await store.removeUpload(cancelled)
+  await store.findUploadOwner(released)
+  await store.releaseBlob(released, sha256('b'), 1)
+  await store.mountBlob(other, sha256('a'), app, limits)
+  await store.imagesWithBlob(sha256('a'), 10)
+  await store.putManifest(app, manifest('one'), contents, [parseTag('v1')])
+  const child = { blobs: [], entries: [sha256('one')], subject: sha256('one'), artifactType: 'x' }
+  await store.putManifest(app, manifest('two'), child, [])
+  for (const use of ['read', 'rely'] as const) {
+    await store.findBlob(app, sha256('a'), use)
+    await store.findManifest(app, { tag: parseTag('v1') }, use)
+    await store.findManifest(app, { digest: sha256('two') }, use)
+  }
+  await store.listTags(app, undefined, 10)
+  await store.listImages(app.repository, undefined, 10)
+  for (const artifactType of [undefined, 'x'])
+    await store.listReferrers(app, { subject: sha256('one'), artifactType, after: undefined, limit: 4 })
+  await store.repositoryBytes(app.repository)
+  await store.isBlobKnown(sha256('a'))
+  await store.isQuarantined(sha256('a'))
+  await store.judgeBlob(sha256('a'), async () => 'kept')
+  await store.listHolders(sha256('a'))
+  await store.listStoredBlobs(undefined, 10)
+  await store.listPlacedManifests(undefined, 10)
+  await store.findUnheldManifests(app.repository, far, 10)
+  await store.findUnheldLinks(far, 10)
+  await store.findUnheldBlobs(far, 10)
+  await store.deleteManifest(app, { tag: parseTag('v1') })
+  await assert.rejects(store.deleteManifest(app, { digest: sha256('one') }), { code: 'DENIED' })
+  await store.collectManifests(app.repository, far, 10)
+  await store.unlinkBlob(other, sha256('a'))
+  await store.linkBlob(other, sha256('c'), 1)
+  await store.deleteImage(other)
+  while ((await store.clearDeletedImages(10)).reviewed > 0) continue
+  await store.collectLinks(far, 10)
+  await store.condemnBlobs(far, 10)
+  await store.reprieveBlob(sha256('b'))
+  await store.forgetBlobs(await store.listCondemnedBlobs(10))
+}
+
+async function statementsOf(use: (store: MetadataStore) => Promise<void>, file: string): Promise<readonly string[]> {
+  await using store = await openSqliteMetadata(file)
+  const spy = mock.method(DatabaseSync.prototype, 'prepare')
+  await use(store)
+  const statements = spy.mock.calls.map(({ arguments: [sql] }) => sql)
+  spy.mock.restore()
+  return [...new Set(statements)].filter((sql) => !/^(begin|commit|rollback)/i.test(sql))
+}
+
+test('no statement reads a whole table, sorts, or looks through all that an image has', async () => {
+  await using directory = await temporaryDirectory()
+  const file = join(directory.path, 'caisson.db')
+  const statements = await statementsOf(useAll, file)
+  assert.ok(statements.length > 60, `only ${statements.length} statements were seen`)
+  using database = new DatabaseSync(file)
+  const found = statements.flatMap((sql) => {
+    const places = sql.match(/\?/g)?.length ?? 0
+    const plan = database.prepare(`explain query plan ${sql}`).all(...Array<number>(places).fill(1))
+    const bad = plan.map(({ detail }) => String(detail)).filter((detail) => isCostly(detail, sql))
+    return bad.length > 0 ? [`${sql.replaceAll(/\s+/g, ' ')}\n    ${bad.join('\n    ')}`] : []
+  })
+  assert.deepEqual(found, [])
+})
+
+/** Scans of what is small: recursion, the rows of one page. */
+const small = /^SCAN (queued|naming|n|\(subquery.*|CONSTANT.*)$/
+
+function isCostly(detail: string, sql: string): boolean {
+  if (mayLookAtAll.some((pattern) => pattern.test(sql.trim()))) return false
+  if (/TEMP B-TREE|AUTOMATIC/.test(detail) || (detail.startsWith('SCAN ') && !small.test(detail))) return true
+  return / \(image_id=\?( AND digest>\?)?\)$/.test(detail)
+}
+
+/** They end at the first row, take a number of rows whichever they are, or have all of an image to do with. */
+const mayLookAtAll = [
+  /^(insert into|delete from) "images"/,
+  /^select "name" from "images" .* exists .* limit \?$/,
+  /^select i\.id from images i where .* exists .* limit 1$/s,
+  /^select "digest" from "(manifests|image_blobs)" where "image_id" = \? limit \?$/,
+  /^update repository_usage set bytes = bytes - coalesce/,
+  /^with recursive naming/,
+]

@@ -1,11 +1,11 @@
 import { resolve } from 'node:path'
 import { Command } from 'commander'
+import { placesOf } from '../registry/config.ts'
 import { formatSize } from '../registry/domain/size.ts'
 import { backUp, type BackedUp } from '../registry/jobs/backup.ts'
 import { describeLost } from './blob-holders.ts'
 import { loadConfig } from './config.ts'
 import { existingDatabase } from './existing-database.ts'
-import { placesOf } from './places.ts'
 import { version } from './version.ts'
 
 /** Works beside a running registry, or without one. */
@@ -17,9 +17,12 @@ export function backupCommand(): Command {
     .option('--json', 'as one JSON object', false)
     .action(async (directory: string, options: { copy: boolean; json: boolean }, command: Command) => {
       const config = await loadConfig(command.optsWithGlobals())
-      existingDatabase(config.registry)
+      existingDatabase(config)
       const target = resolve(directory)
-      const done = await backUp(placesOf(config), target, { mode: options.copy ? 'copy' : 'link', version })
+      const done = await backUp(placesOf(config.dataDirectory, config.registry), target, {
+        mode: options.copy ? 'copy' : 'link',
+        version,
+      })
       console.log(options.json ? JSON.stringify(done) : describe(done, target))
       if (done.lost.length > 0) process.exitCode = 1
     })

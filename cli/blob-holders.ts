@@ -1,4 +1,5 @@
 import type { Digest } from '../registry/domain/digest.ts'
+import type { ImageRef } from '../registry/domain/names.ts'
 import type { BlobHolder } from '../registry/storage/integrity.ts'
 
 interface HeldBlob {
@@ -22,4 +23,8 @@ function describeHolder({ of, manifests }: BlobHolder): readonly string[] {
   return manifests.map(({ digest, tags }) =>
     tags.length === 0 ? `${image}@${digest}` : `${image}@${digest}, tagged ${tags.join(', ')}`,
   )
+}
+
+export function describeWrongManifest({ of, digest }: { readonly of: ImageRef; readonly digest: Digest }): string {
+  return `manifest ${of.repository}/${of.image}@${digest}: wrong bytes; pushing it again puts it right`
 }

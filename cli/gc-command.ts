@@ -1,10 +1,11 @@
 import { Command } from 'commander'
+import { placesOf } from '../registry/config.ts'
 import { previewCollection, type Unheld } from '../registry/jobs/collection-preview.ts'
 import { Collector } from '../registry/jobs/collector.ts'
 import { collectionRules } from '../registry/jobs/garbage-collection.ts'
 import type { UnheldBlob, UnheldLink, UnheldManifest } from '../registry/storage/garbage.ts'
 import { openFilesystemBlobs } from '../registry/storage/filesystem-blobs.ts'
-import { DirectoryInUse, lockDirectory } from '../registry/storage/process-lock.ts'
+import { lockPlaces, PlaceInUse } from '../registry/storage/process-lock.ts'
 import { openSqliteMetadata } from '../registry/storage/sqlite-metadata.ts'
 import { blobDirectories } from '../registry/storage/blob-directories.ts'
 import { loadConfig, type CaissonConfig } from './config.ts'
@@ -24,12 +25,12 @@ export function gcCommand(): Command {
 }
 
 async function preview(config: CaissonConfig): Promise<Unheld> {
-  await using metadata = await openSqliteMetadata(existingDatabase(config.registry))
+  await using metadata = await openSqliteMetadata(existingDatabase(config))
   return await previewCollection(metadata, collectionRules(config.registry), new Date())
 }
 
 async function collect(config: CaissonConfig): Promise<Unheld> {
-  const database = existingDatabase(config.registry)
+  const database = existingDatabase(config)
   using _alone = await lockForCollection(config)
   await using metadata = await openSqliteMetadata(database)
   await using store = await openFilesystemBlobs(blobDirectories(config.registry.storage.filesystem))
@@ -55,12 +56,12 @@ async function collect(config: CaissonConfig): Promise<Unheld> {
 
 async function lockForCollection({ dataDirectory, registry }: CaissonConfig): Promise<Disposable> {
   try {
-    return await lockDirectory(dataDirectory)
+    return await lockPlaces(placesOf(dataDirectory, registry))
   } catch (cause) {
-    if (!(cause instanceof DirectoryInUse)) throw cause
+    if (!(cause instanceof PlaceInUse)) throw cause
     const every = registry.garbageCollection.every
     throw new Error(
-      `a registry runs on ${dataDirectory} and collects by itself, ${every} after each round; an admin can have it do so at once: ` +
+      `a registry runs on ${cause.place} and collects by itself, ${every} after each round; an admin can have it do so at once: ` +
         `POST ${registry.context}/api/system/storage/gc`,
       { cause },
     )

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs'
 import { Command } from 'commander'
+import { placesOf } from '../registry/config.ts'
 import { isRepositoryKey, parseImageName, type ImageRef } from '../registry/domain/names.ts'
 import { formatSize } from '../registry/domain/size.ts'
 import { rebuild, type Rebuilt, type Traces } from '../registry/jobs/rebuild.ts'
 import { refuseUnfinishedRestore } from '../registry/jobs/unfinished-restore.ts'
-import { lockDirectory } from '../registry/storage/process-lock.ts'
+import { lockPlaces } from '../registry/storage/process-lock.ts'
 import { loadConfig, type CaissonConfig } from './config.ts'
-import { placesOf } from './places.ts'
 
 /** Of what people write into images, what tells one from another. */
 const tellingLabels = ['title', 'ref.name', 'version', 'revision', 'source'].map(
@@ -24,10 +24,10 @@ export function rebuildCommand(): Command {
     .action(async (options: { into?: string; json: boolean }, command: Command) => {
       const config = await loadConfig(command.optsWithGlobals())
       const into = targetOf(config, options.into)
-      const places = placesOf(config)
+      const places = placesOf(config.dataDirectory, config.registry)
       if (!existsSync(places.blobs))
         throw new Error(`${places.blobs} does not exist: name the directory that has the blobs with --data`)
-      using _alone = await lockDirectory(places.dataDirectory)
+      using _alone = await lockPlaces(places)
       refuseUnfinishedRestore(places.dataDirectory)
       const rebuilt = await rebuild(places, into)
       console.log(options.json ? JSON.stringify({ into, ...rebuilt }) : describe(rebuilt, into))

@@ -7,7 +7,7 @@ import { blobDirectories } from '../registry/storage/blob-directories.ts'
 import { filesystemBlobsBeside } from '../registry/storage/filesystem-blobs.ts'
 import { filesystemQuarantine } from '../registry/storage/filesystem-quarantine.ts'
 import { openSqliteMetadata } from '../registry/storage/sqlite-metadata.ts'
-import { describeHolders } from './blob-holders.ts'
+import { describeHolders, describeWrongManifest } from './blob-holders.ts'
 import { loadConfig, type CaissonConfig } from './config.ts'
 import { existingDatabase } from './existing-database.ts'
 
@@ -36,9 +36,9 @@ function parseRate(text: string): number {
   return bytesOf(size)
 }
 
-async function scrubAll({ registry }: CaissonConfig, pace: Pace): Promise<Scrubbed> {
-  const directories = blobDirectories(registry.storage.filesystem)
-  await using metadata = await openSqliteMetadata(existingDatabase(registry))
+async function scrubAll(config: CaissonConfig, pace: Pace): Promise<Scrubbed> {
+  const directories = blobDirectories(config.registry.storage.filesystem)
+  await using metadata = await openSqliteMetadata(existingDatabase(config))
   await using blobs = filesystemBlobsBeside(directories)
   const quarantine = filesystemQuarantine(directories)
   return await scrub({ blobs, quarantine, metadata }, pace, new AbortController().signal)
@@ -48,10 +48,7 @@ function describe(scrubbed: Scrubbed): string {
   const { blobs, bytes, manifests, wrong, wrongManifests, healed, orphans } = scrubbed
   return [
     ...wrong.flatMap(describeWrong),
-    ...wrongManifests.map(
-      ({ of, digest }) =>
-        `manifest ${of.repository}/${of.image}@${digest}: wrong bytes; pushing it again puts it right`,
-    ),
+    ...wrongManifests.map(describeWrongManifest),
     ...healed.map((digest) => `blob ${digest}: right again`),
     ...orphans.map(({ digest, size }) => `blob ${digest}: a file of ${size} bytes of which the database knows nothing`),
     `${blobs} blobs of ${formatSize(bytes)} and ${manifests} manifests read: ` +
@@ -61,7 +58,7 @@ function describe(scrubbed: Scrubbed): string {
 
 const found: Readonly<Record<BlobProblem, string>> = {
   'wrong bytes': 'wrong bytes, now in quarantine',
-  unreadable: 'the disk cannot read it, now in quarantine',
+  unreadable: 'it cannot be read, or is no file; now in quarantine',
   missing: 'its file is gone',
   'wrong size': 'the bytes are right, but the database has another size for them: restore it from a backup',
 }

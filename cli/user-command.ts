@@ -73,6 +73,6 @@ function unknown(userName: string): string {
 async function withUsers<result>(command: Command, use: (users: Users) => Promise<result>): Promise<result> {
   const config = await loadConfig(command.optsWithGlobals())
   // A user made in a new database would take the place of the first admin.
-  await using metadata = await openSqliteMetadata(existingDatabase(config.registry))
+  await using metadata = await openSqliteMetadata(existingDatabase(config))
   return await use(metadata)
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { isDuration, milliseconds } from './domain/duration.ts'
 import { isRepositoryKey } from './domain/names.ts'
 import { bytesOf, isSize } from './domain/size.ts'
+import type { Places } from './storage/places.ts'
 
 const repositoryKey = z
   .string()
@@ -13,11 +14,14 @@ const repositoryKey = z
 /** Timers take no longer one. */
 const maxPauseMs = 2 ** 31 - 1
 
+/** Dates reach no further back than 270,000 years; a hundred are enough for everybody. */
+const maxDuration = '36500d'
+
 /** What is no duration, or no size, is not looked at any further. */
-const duration = z.string().refine(isDuration, {
-  error: 'expected a duration: a number and ms, s, m, h or d, like 24h',
-  abort: true,
-})
+const duration = z
+  .string()
+  .refine(isDuration, { error: 'expected a duration: a number and ms, s, m, h or d, like 24h', abort: true })
+  .refine(isShortEnough, `expected at most ${maxDuration}`)
 const size = z.string().refine(isSize, {
   error: 'expected a size: a number and B, KiB, MiB, GiB or TiB, or KB, MB, GB or TB, like 10GiB',
   abort: true,
@@ -26,12 +30,20 @@ const size = z.string().refine(isSize, {
 /** Recording what one of 8 MiB names, some 60,000 blobs, takes seconds in one transaction; all other requests wait. */
 const maxManifestSize = '8MiB'
 
+function isShortEnough(duration: string): boolean {
+  return milliseconds(duration) <= milliseconds(maxDuration)
+}
+
 const repository = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('local'),
     apiVersion: z.enum(['v1', 'v2']).default('v2').describe('The Docker registry API that this repository speaks.'),
     keepUntagged: z
-      .union([z.literal('forever'), duration])
+      .string()
+      .refine(
+        (text) => text === 'forever' || (isDuration(text) && isShortEnough(text)),
+        `expected forever, or a duration up to ${maxDuration}, like 7d`,
+      )
       .default('7d')
       .describe('How long a manifest is kept that has no tag and that nothing else refers to: a duration, or forever.'),
     quota: size
@@ -86,6 +98,7 @@ export const registrySection = z.strictObject({
         .describe('How long what nothing refers to is kept, and what a client was told to be there can be relied on.'),
       every: duration
         .refine((text) => milliseconds(text) <= maxPauseMs, 'expected at most 24d')
+        .refine((text) => milliseconds(text) > 0, 'expected at least 1ms')
         .default('1m')
         .describe('Pause between two rounds of garbage collection.'),
       abandonedUploads: duration.prefault('24h').describe('How long an upload is kept that nobody goes on with.'),
@@ -132,4 +145,9 @@ export type RepositoryConfig = z.output<typeof repository>
 /** Undefined: no limit, or not a local repository. */
 export function quotaBytesOf(repository: RepositoryConfig | undefined): number | undefined {
   return repository?.type === 'local' && repository.quota !== undefined ? bytesOf(repository.quota) : undefined
+}
+
+/** Paths in the configuration are absolute. */
+export function placesOf(dataDirectory: string, { database, storage }: RegistryConfig): Places {
+  return { dataDirectory, database: database.slice('sqlite:'.length), blobs: storage.filesystem }
 }

@@ -1,6 +1,5 @@
-import { mkdir } from 'node:fs/promises'
 import type { Logger } from 'pino'
-import { quotaBytesOf, type RegistryConfig } from './config.ts'
+import { placesOf, quotaBytesOf, type RegistryConfig } from './config.ts'
 import { bytesOf } from './domain/size.ts'
 import { openApp } from './http/app.ts'
 import { listen, type Listener } from './http/listener.ts'
@@ -18,7 +17,7 @@ import { openMetrics } from './metrics.ts'
 import { openRepositories } from './repositories/repositories.ts'
 import { blobDirectories } from './storage/blob-directories.ts'
 import { openFilesystemBlobs } from './storage/filesystem-blobs.ts'
-import { lockDirectory } from './storage/process-lock.ts'
+import { lockPlaces } from './storage/process-lock.ts'
 import { openSqliteMetadata } from './storage/sqlite-metadata.ts'
 
 /** Paths in `config` are absolute. */
@@ -48,12 +47,12 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
   const peers = new Peers(config.trustedProxies)
 
   await using opened = new AsyncDisposableStack()
-  await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
-  opened.use(await lockDirectory(dataDirectory))
+  const places = placesOf(dataDirectory, config)
+  opened.use(await lockPlaces(places))
   refuseUnfinishedRestore(dataDirectory)
-  const metadata = opened.use(await openSqliteMetadata(config.database.slice('sqlite:'.length)))
+  const metadata = opened.use(await openSqliteMetadata(places.database))
   const keptFree = bytesOf(config.limits.freeSpace)
-  const blobs = opened.use(await openFilesystemBlobs(blobDirectories(config.storage.filesystem), keptFree))
+  const blobs = opened.use(await openFilesystemBlobs(blobDirectories(places.blobs), keptFree))
   const storage = { blobs, metadata }
   await recoverUploads(storage, (key) => quotaBytesOf(config.repositories[key]))
   const firstAdmin = await ensureFirstAdmin(metadata, dataDirectory, firstAdminPassword)

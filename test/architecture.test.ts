@@ -56,7 +56,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'registry/jobs/garbage-collection.ts',
     'wire',
   ],
-  'registry/config.ts': ['registry/domain'],
+  'registry/config.ts': ['registry/domain', 'registry/storage/places.ts'],
   'registry/start.ts': ['registry', 'wire'],
   cli: ['cli', 'gateway', 'registry', 'certs', 'wire'],
 }

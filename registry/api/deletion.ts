@@ -8,7 +8,6 @@ import { findRepository } from '../http/v2/address.ts'
 import { pushTargetOf } from '../http/v2/call.ts'
 import { logChange, type Change } from '../http/v2/log-change.ts'
 import type { Caller } from '../identity/authenticate.ts'
-import type { Repository } from '../repositories/repository.ts'
 import { challenge, identify } from './identify.ts'
 import { parseItemPath, type Item } from './item.ts'
 
@@ -28,8 +27,9 @@ export async function deleteItem(ctx: Context, services: Services): Promise<void
   if (permitted.length === 0) return refuse(ctx, caller, path)
 
   const repository = findRepository(services.repositories, parsed.repository)
-  const item = await theOnlyOne(repository, permitted, path)
-  if (!item || !(await remove(ctx, { services, caller, repository }, item))) throw nothingAt(path)
+  const call = { services, caller, repository }
+  const item = await theOneMeant(call, permitted, path)
+  if (!item || !(await remove(ctx, call, item))) throw nothingAt(path)
   ctx.status = 204
 }
 
@@ -44,11 +44,17 @@ function refuse(ctx: Context, caller: Caller, path: string): never {
   throw new RegistryError('DENIED', { message: `${caller.user.name} may not delete ${path}` })
 }
 
-/** The one of `items` that is there; undefined when none is. Throws DENIED when several are. */
-async function theOnlyOne(repository: Repository, items: readonly Item[], path: string): Promise<Item | undefined> {
+/**
+ * The one of `items` that is there; undefined when none is. An image that has no tag any more gives way to a tag. Throws DENIED when
+ * both are there.
+ */
+async function theOneMeant(call: Change, items: readonly Item[], path: string): Promise<Item | undefined> {
   const present: Item[] = []
-  for (const item of items) if (await isThere(repository, item)) present.push(item)
+  for (const item of items) if (await isThere(call, item)) present.push(item)
   if (present.length < 2) return present[0]
+  const image = present.find((item) => item.kind === 'image')
+  const tags = image && (await call.repository.tags(image.image, undefined, 1))
+  if (!tags || tags.items.length === 0) return present.find((item) => item !== image)
   throw new RegistryError('DENIED', {
     message:
       `${path} is an image, and a tag of the image around it: delete the tag by the V2 API (DELETE …/v2/<image>/manifests/<tag>), ` +
@@ -57,14 +63,14 @@ async function theOnlyOne(repository: Repository, items: readonly Item[], path: 
   })
 }
 
-async function isThere(repository: Repository, item: Item): Promise<boolean> {
+async function isThere(call: Change, item: Item): Promise<boolean> {
   switch (item.kind) {
     case 'repository':
       return true
     case 'image':
-      return (await repository.tags(item.image, undefined, 1)) !== undefined
+      return pushTargetOf(call).hasImage(item.image)
     case 'manifest':
-      return (await repository.manifest(item.image, item.reference)) !== undefined
+      return (await call.repository.manifest(item.image, item.reference)) !== undefined
   }
 }
 

@@ -15,11 +15,12 @@ const messages = {
   TOOMANYREQUESTS: 'too many requests',
   // Not in the specification's table, because its cases have none there; the first four are distribution's.
   TAG_INVALID: 'the tag is not valid',
+  TOO_MANY_TAGS: 'too many tags in one request',
   RANGE_INVALID: 'the requested range cannot be satisfied',
   PAGINATION_NUMBER_INVALID: 'invalid number of results requested',
   UNAVAILABLE: 'service unavailable',
   MANIFEST_TOO_LARGE: 'the manifest is larger than this registry accepts',
-  STORAGE_FULL: 'no space left to store the content',
+  STORAGE_FULL: "no space left on the registry's disk",
   BAD_REQUEST: 'the request cannot be understood',
 } as const
 

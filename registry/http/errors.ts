@@ -29,6 +29,7 @@ export const answers: Readonly<Record<ErrorCode, Answer>> = {
   UNSUPPORTED: { status: 405 },
   TOOMANYREQUESTS: { status: 429, retryAfterSeconds: 5 },
   TAG_INVALID: { status: 400 },
+  TOO_MANY_TAGS: { status: 414, as: 'TAG_INVALID' },
   RANGE_INVALID: { status: 416 },
   PAGINATION_NUMBER_INVALID: { status: 400 },
   UNAVAILABLE: { status: 503, retryAfterSeconds: 5 },

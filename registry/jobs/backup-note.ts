@@ -33,6 +33,8 @@ export async function writeBackupNote(directory: string, written: BackupNote): P
 export async function readBackupNote(directory: string): Promise<BackupNote> {
   const file = join(directory, name)
   const json = parseJson(await readNote(file))
+  const newer = z.looseObject({ format: z.int().min(2) }).safeParse('value' in json ? json.value : undefined)
+  if (newer.success) throw new Error(`${file} was made by a newer version of caisson: restore it with that one`)
   const parsed = note.safeParse('value' in json ? json.value : undefined)
   if (parsed.success) return parsed.data
   const reason = 'problem' in json ? json.problem : z.prettifyError(parsed.error)

@@ -1,10 +1,10 @@
-import { mkdir, readdir } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Digest } from '../domain/digest.ts'
 import { openBlobCopies, type BlobCopies, type CopyMode } from '../storage/blob-copies.ts'
 import { blobDirectories } from '../storage/blob-directories.ts'
 import type { BlobStore } from '../storage/blob-store.ts'
-import { makeDirectoryDurably, syncDirectory } from '../storage/durable-files.ts'
+import { makeDirectoryDurably, makeOneDirectoryDurably } from '../storage/durable-files.ts'
 import { filesystemBlobsBeside } from '../storage/filesystem-blobs.ts'
 import type { BlobHolder } from '../storage/integrity.ts'
 import type { MetadataStore } from '../storage/metadata-store.ts'
@@ -12,7 +12,7 @@ import { snapshotDatabase, workOnDatabase } from '../storage/sqlite-snapshot.ts'
 import { storedBlobs } from '../storage/stored-blobs.ts'
 import { backupBlobs, backupDatabase, writeBackupNote, type BackupNote } from './backup-note.ts'
 import { copyOwnFiles } from './own-files.ts'
-import type { Places } from './places.ts'
+import type { Places } from '../storage/places.ts'
 
 /** Condemned blobs that are forgotten at once. */
 const batch = 1000
@@ -56,8 +56,8 @@ export async function backUp(
 
 async function makeEmpty(directory: string): Promise<void> {
   await makeDirectoryDurably(dirname(directory))
-  await mkdir(directory, { recursive: true, mode: 0o700 })
-  await syncDirectory(dirname(directory))
+  await makeOneDirectoryDurably(directory, 0o700)
+  if (!(await stat(directory)).isDirectory()) throw new Error(`${directory} is a file: expected a new directory`)
   if ((await readdir(directory)).length > 0)
     throw new Error(`${directory} has something in it: a backup is made in a new directory`)
 }

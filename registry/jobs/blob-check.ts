@@ -1,7 +1,7 @@
 import { algorithmOf, type Digest } from '../domain/digest.ts'
 import { RegistryError } from '../domain/errors.ts'
 import type { Blobs } from '../storage/blob-store.ts'
-import { codeOf } from '../storage/durable-files.ts'
+import { isUnreadable } from '../storage/durable-files.ts'
 import type { Integrity, Judgement, StoredBlob } from '../storage/integrity.ts'
 import type { Quarantine } from '../storage/quarantine.ts'
 import { RunningHash } from '../storage/running-hashes.ts'
@@ -13,7 +13,7 @@ export interface CheckedStorage {
   readonly metadata: Integrity
 }
 
-/** `unreadable`: the disk does not give them back. `wrong size`: the bytes are right, and what is known of them is not. */
+/** `unreadable`: the disk does not give them back, or no file is there but something else. `wrong size`: the bytes are right, and what is known of them is not. */
 export type BlobProblem = 'wrong bytes' | 'unreadable' | 'missing' | 'wrong size'
 
 export interface BlobCheck {
@@ -66,7 +66,7 @@ export async function examine(
     }
   } catch (error) {
     if (error instanceof RegistryError && error.code === 'BLOB_UNKNOWN') return { bytes: 0, problem: 'missing' }
-    if (codeOf(error) === 'EIO') return { bytes: hash.size, problem: 'unreadable' }
+    if (isUnreadable(error)) return { bytes: hash.size, problem: 'unreadable' }
     throw error
   }
   if (hash.digest() !== digest) return { bytes: hash.size, problem: 'wrong bytes' }

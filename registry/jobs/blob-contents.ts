@@ -4,6 +4,7 @@ import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { algorithmOf, type Digest } from '../domain/digest.ts'
 import { readImageConfig, type ImageConfig } from '../domain/image-config.ts'
 import type { Compression } from '../domain/rebuilt-manifest.ts'
+import { isUnreadable } from '../storage/durable-files.ts'
 import { RunningHash } from '../storage/running-hashes.ts'
 import { examine, type CheckedStorage } from './blob-check.ts'
 import { Pace } from './pace.ts'
@@ -25,6 +26,15 @@ interface Stored {
 }
 
 export async function readContents(blobs: CheckedStorage['blobs'], blob: Stored): Promise<BlobContents> {
+  try {
+    return await contentsOf(blobs, blob)
+  } catch (error) {
+    if (isUnreadable(error)) return { kind: 'wrong bytes' }
+    throw error
+  }
+}
+
+async function contentsOf(blobs: CheckedStorage['blobs'], blob: Stored): Promise<BlobContents> {
   const compression = compressionOf(await firstBytes(blobs, blob))
   if (compression !== 'none') {
     const diffId = await readDiffId(blobs, blob.digest, compression)

@@ -13,7 +13,7 @@ import { filesystemBlobsBeside } from '../storage/filesystem-blobs.ts'
 import type { Images } from '../storage/metadata-store.ts'
 import { databaseFiles, removeDatabase, workOnDatabase } from '../storage/sqlite-snapshot.ts'
 import { surveyBlobs, type BlobSurvey, type FoundConfig } from './blob-survey.ts'
-import type { Places } from './places.ts'
+import type { Places } from '../storage/places.ts'
 
 /** What an image says of itself, for whoever has to find out which one it was. */
 export type Traces = Pick<ImageConfig, 'platform' | 'created' | 'labels'> & { readonly config: Digest }

@@ -61,7 +61,7 @@ async function scrubBlobs(storage: CheckedStorage, pace: Pace, signal: AbortSign
 
 type ScrubbedManifests = Pick<Scrubbed, 'manifests' | 'wrongManifests'>
 
-async function scrubManifests(metadata: Integrity, pace: Pace, signal: AbortSignal): Promise<ScrubbedManifests> {
+export async function scrubManifests(metadata: Integrity, pace: Pace, signal: AbortSignal): Promise<ScrubbedManifests> {
   const wrongManifests: { of: ImageRef; digest: Digest }[] = []
   let manifests = 0
   for await (const { of, manifest } of placedManifests(metadata)) {

@@ -1,29 +1,41 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isMissing, removeDurably, writeDurably } from '../storage/durable-files.ts'
+import { readIfThere, isMissing, removeDurably, writeDurably } from '../storage/durable-files.ts'
 import { lockFileName } from '../storage/process-lock.ts'
 import { databaseFiles } from '../storage/sqlite-snapshot.ts'
-import type { Places } from './places.ts'
+import type { BackupNote } from './backup-note.ts'
+import type { Places } from '../storage/places.ts'
 
 const name = 'restore-unfinished'
-const explanation =
-  'A restore into this directory has begun and has not come to its end. Run it again, or remove the directory.\n'
+/** Says what it is, to the next restore as to people. */
+function explain({ database, blobs }: Places, takenAt: string): string {
+  return `A restore of the backup of ${takenAt} has begun, into ${database} and ${blobs}, and has not come to its end.\n`
+}
 
-/** Throws unless there is nothing there yet, or only what an interrupted restore has left. */
-export async function beginRestore(places: Places): Promise<void> {
-  if (isUnfinished(places.dataDirectory)) return
+/** Throws unless there is nothing there yet, or only what an interrupted restore of the same has left. */
+export async function beginRestore(places: Places, { takenAt }: BackupNote): Promise<void> {
+  const file = join(places.dataDirectory, name)
+  const explanation = explain(places, takenAt)
+  const before = await readIfThere(file)
+  if (before === explanation) return
+  if (before !== undefined)
+    throw new Error(`${file} says: ${before.trim()} Run that one again, or remove all that it has left`)
+  await refuseAnything(places)
+  await writeDurably(file, explanation)
+}
+
+async function refuseAnything(places: Places): Promise<void> {
   const others = (await namesIn(places.dataDirectory)).filter((name) => name !== lockFileName)
   const taken = [
     ...others.slice(0, 1).map((name) => join(places.dataDirectory, name)),
     ...databaseFiles(places.database).filter((file) => existsSync(file)),
     ...((await namesIn(places.blobs)).length > 0 ? [places.blobs] : []),
   ]
-  if (taken[0] !== undefined)
-    throw new Error(
-      `${taken[0]} is there already: a backup is restored where nothing is yet; move it away, or name another --data`,
-    )
-  await writeDurably(join(places.dataDirectory, name), explanation)
+  if (taken[0] === undefined) return
+  throw new Error(
+    `${taken[0]} is there already: a backup is restored where nothing is yet; move it away, or name another --data`,
+  )
 }
 
 export async function endRestore({ dataDirectory }: Places): Promise<void> {
@@ -32,12 +44,8 @@ export async function endRestore({ dataDirectory }: Places): Promise<void> {
 
 /** For whoever is about to serve what is there. */
 export function refuseUnfinishedRestore(dataDirectory: string): void {
-  if (isUnfinished(dataDirectory))
+  if (existsSync(join(dataDirectory, name)))
     throw new Error(`a restore into ${dataDirectory} was interrupted: run it again, or remove the directory`)
-}
-
-function isUnfinished(dataDirectory: string): boolean {
-  return existsSync(join(dataDirectory, name))
 }
 
 async function namesIn(directory: string): Promise<readonly string[]> {

@@ -81,6 +81,10 @@ export class LocalRepository implements Repository, PushTarget {
     return this.#metadata.unlinkBlob(this.#of(image), digest)
   }
 
+  async hasImage(image: ImageName): Promise<boolean> {
+    return this.#metadata.hasImage(this.#of(image))
+  }
+
   async deleteImage(image: ImageName): Promise<boolean> {
     return this.#metadata.deleteImage(this.#of(image))
   }

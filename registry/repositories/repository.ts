@@ -35,6 +35,8 @@ export interface PushTarget {
   putManifest(image: ImageName, manifest: Manifest, tags: readonly Tag[]): Promise<ManifestContents>
   deleteManifest(image: ImageName, reference: Reference): Promise<boolean>
   deleteBlob(image: ImageName, digest: Digest): Promise<boolean>
+  /** Also when all that it has are blobs, or an upload. */
+  hasImage(image: ImageName): Promise<boolean>
   /** With all its tags, manifests and blobs. False when there was no such image. */
   deleteImage(image: ImageName): Promise<boolean>
   /** All of them. Resolves with how many there were. */

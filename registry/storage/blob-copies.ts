@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
-import { link, stat } from 'node:fs/promises'
+import { link, lstat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Digest } from '../domain/digest.ts'
 import { BlobDirectories, blobDirectories } from './blob-directories.ts'
-import { codeOf, copySynced, isMissing, syncDirectory } from './durable-files.ts'
+import { codeOf, copySynced, isMissing, isUnreadable, syncDirectory } from './durable-files.ts'
 
 /** `link`: the same bytes under a second name, where the file system can; where it cannot, a copy. */
 export type CopyMode = 'link' | 'copy'
@@ -37,16 +37,17 @@ export class BlobCopies {
     return this.#copied
   }
 
-  /** Resolves with the size; undefined when there is no such blob. Durable after {@link BlobCopies.sync}. */
+  /** Resolves with the size; undefined when there is no such blob, or it cannot be read. Durable after {@link BlobCopies.sync}. */
   async bring(digest: Digest): Promise<number | undefined> {
     const [from, to] = [this.#from.blob(digest), this.#to.blob(digest)]
     await this.#to.makeRoomFor(digest)
     try {
+      if (!(await lstat(from)).isFile()) return undefined
       await this.#place(from, to)
       this.#shards.add(dirname(to))
-      return (await stat(to)).size
+      return (await lstat(to)).size
     } catch (error) {
-      if (isMissing(error)) return undefined
+      if (isMissing(error) || isUnreadable(error)) return undefined
       throw error
     }
   }

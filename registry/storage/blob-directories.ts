@@ -1,15 +1,20 @@
 import { open, rename } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { algorithmOf, digestAlgorithms, encodedOf, type Digest } from '../domain/digest.ts'
 import type { UploadId } from './blob-store.ts'
-import { codeOf, makeDirectoryDurably, removeIfPresent } from './durable-files.ts'
+import { codeOf, makeDirectoryDurably, makeOneDirectoryDurably, removeIfPresent } from './durable-files.ts'
 
 /** Always the same, so that one that a killed process left goes at the next start. */
 const probe = '.probe'
 
 /** Uploads become blobs by renaming, so they are kept beside them. */
 export function blobDirectories(blobs: string): { readonly blobs: string; readonly uploads: string } {
-  return { blobs, uploads: join(dirname(blobs), 'uploads') }
+  return { blobs, uploads: beside(blobs, 'uploads') }
+}
+
+/** Another store may have its blobs in the directory next door, under another name. */
+function beside(blobs: string, name: string): string {
+  return basename(blobs) === 'blobs' ? join(dirname(blobs), name) : `${blobs}-${name}`
 }
 
 /**
@@ -25,7 +30,7 @@ export class BlobDirectories {
   constructor(blobs: string, uploads: string) {
     this.blobs = resolve(blobs)
     this.uploads = resolve(uploads)
-    this.quarantine = join(dirname(this.blobs), 'quarantine')
+    this.quarantine = beside(this.blobs, 'quarantine')
   }
 
   blob(digest: Digest): string {
@@ -41,10 +46,15 @@ export class BlobDirectories {
     return join(this.quarantine, `${algorithmOf(digest)}-${encodedOf(digest)}`)
   }
 
-  /** Makes the directory of this blob, durably, once. */
+  /** When it turns out that somebody has removed it. */
+  forgetRoomFor(digest: Digest): void {
+    this.#shards.delete(dirname(this.blob(digest)))
+  }
+
+  /** Makes the directory of this blob, durably, once. Not those around it: a disk that is no longer mounted must not be written beside. */
   async makeRoomFor(digest: Digest): Promise<void> {
     const shard = dirname(this.blob(digest))
-    const made = this.#shards.get(shard) ?? makeDirectoryDurably(shard)
+    const made = this.#shards.get(shard) ?? makeOneDirectoryDurably(shard)
     this.#shards.set(shard, made)
     try {
       await made

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { copyFile, mkdir, open, rename, unlink } from 'node:fs/promises'
+import { copyFile, mkdir, open, readFile, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /** Makes what was created, renamed or unlinked in `directory` survive a power cut. */
@@ -24,9 +24,14 @@ export async function writeDurably(file: string, text: string): Promise<void> {
 /** All of the file or nothing; its name is durable once its directory has been synced. Shares the space where the file system can. */
 export async function copySynced(from: string, to: string): Promise<void> {
   const partial = partialOf(to)
-  await copyFile(from, partial, constants.COPYFILE_FICLONE)
-  await syncFile(partial)
-  await rename(partial, to)
+  try {
+    await copyFile(from, partial, constants.COPYFILE_FICLONE)
+    await syncFile(partial)
+    await rename(partial, to)
+  } catch (error) {
+    await removeIfPresent(partial)
+    throw error
+  }
 }
 
 function partialOf(file: string): string {
@@ -70,9 +75,35 @@ export async function makeDirectoryDurably(directory: string): Promise<void> {
   for (let made = directory; made !== top; made = dirname(made)) await syncDirectory(dirname(made))
 }
 
-/** Only ENOENT means absence; a file that may not be read is an error. */
+/** The same, but not those around it: rejects with ENOENT when they are missing. */
+export async function makeOneDirectoryDurably(directory: string, mode = 0o777): Promise<void> {
+  try {
+    await mkdir(directory, { mode })
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error
+  }
+  await syncDirectory(dirname(directory))
+}
+
+/** Undefined when there is no such file. */
+export async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}
+
+/** Nothing is there, nor could be (ENOTDIR: what stands for its directory is a file). What may not be read is an error. */
 export function isMissing(error: unknown): boolean {
-  return codeOf(error) === 'ENOENT'
+  const code = codeOf(error)
+  return code === 'ENOENT' || code === 'ENOTDIR'
+}
+
+/** Something is there, and it does not give back bytes: a broken disk or file system, a directory, or a symbolic link not followed. */
+export function isUnreadable(error: unknown): boolean {
+  return ['EIO', 'EUCLEAN', 'EBADMSG', 'EISDIR', 'ELOOP', 'ENXIO'].includes(codeOf(error) ?? '')
 }
 
 export function isFull(error: unknown): boolean {

@@ -1,4 +1,5 @@
-import { open, opendir, stat, type FileHandle } from 'node:fs/promises'
+import { constants, existsSync } from 'node:fs'
+import { lstat, open, opendir, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { ByteRange } from '../../wire/byte-range.ts'
@@ -48,12 +49,12 @@ class FilesystemBlobs implements BlobStore {
   }
 
   async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
-    const found = await orAbsent(stat(this.path(digest)))
-    return found && { size: found.size }
+    const found = await orAbsent(lstat(this.path(digest)))
+    return found?.isFile() ? { size: found.size } : undefined
   }
 
   async open(digest: Digest, range: ByteRange | undefined): Promise<Readable> {
-    const file = await orAbsent(open(this.path(digest)))
+    const file = await orAbsent(open(this.path(digest), constants.O_RDONLY | constants.O_NOFOLLOW))
     if (!file) throw new RegistryError('BLOB_UNKNOWN', { detail: { digest } })
     return file.createReadStream({ start: range?.first ?? 0, end: range?.last ?? Infinity, highWaterMark: readBytes })
   }
@@ -67,7 +68,9 @@ class FilesystemBlobs implements BlobStore {
   }
 
   async *listBlobs(): AsyncGenerator<Digest> {
-    for (const algorithm of digestAlgorithms) {
+    const there = digestAlgorithms.filter((algorithm) => existsSync(join(this.#directories.blobs, algorithm)))
+    // No blobs at all are no empty store, but a disk that is not mounted or a wrong place.
+    for (const algorithm of there.length > 0 ? there : digestAlgorithms) {
       for await (const shard of await opendir(join(this.#directories.blobs, algorithm))) {
         if (!shard.isDirectory()) continue
         for await (const { name } of await opendir(join(shard.parentPath, shard.name))) {
@@ -168,9 +171,20 @@ class FilesystemBlobs implements BlobStore {
 
   async #place(id: UploadId, digest: Digest): Promise<void> {
     await orFull(this.#directories.makeRoomFor(digest))
-    // Also over a blob that is there already: these bytes are known to be right, and those may have rotted.
-    await orFull(moveDurably(this.#directories.upload(id), this.path(digest)))
+    try {
+      await this.#move(id, digest)
+    } catch (error) {
+      if (!isMissing(error)) throw error
+      this.#directories.forgetRoomFor(digest)
+      await orFull(this.#directories.makeRoomFor(digest))
+      await this.#move(id, digest)
+    }
     this.#hashes.forget(id)
+  }
+
+  /** Also over a blob that is there already: these bytes are known to be right, and those may have rotted. */
+  async #move(id: UploadId, digest: Digest): Promise<void> {
+    await orFull(moveDurably(this.#directories.upload(id), this.path(digest)))
   }
 }
 

@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Digest } from '../domain/digest.ts'
 import { BlobDirectories } from './blob-directories.ts'
@@ -17,7 +17,7 @@ export function filesystemQuarantine(paths: { readonly blobs: string; readonly u
 /** Commit puts another file in the place; making a hard link to this one, as a backup does, changes none of these. */
 async function versionOf(file: string): Promise<string | undefined> {
   try {
-    const { ino, mtimeNs, size } = await stat(file, { bigint: true })
+    const { ino, mtimeNs, size } = await lstat(file, { bigint: true })
     return `${ino} ${mtimeNs} ${size}`
   } catch (error) {
     if (isMissing(error)) return undefined

@@ -53,6 +53,8 @@ export interface Images {
   putManifest(of: ImageRef, manifest: Manifest, contents: ManifestContents, tags: readonly Tag[]): Promise<void>
   /** Removes a tag alone, or a manifest with all tags on it. Throws DENIED while another manifest of the image names it. */
   deleteManifest(of: ImageRef, reference: Reference): Promise<boolean>
+  /** Whether it has anything: manifests, blobs, or an upload that has begun. */
+  hasImage(of: ImageRef): Promise<boolean>
   /** False when there was no such image. Nothing of it is there any more when this resolves; its space comes back later. */
   deleteImage(of: ImageRef): Promise<boolean>
   /** All images of the repository. Resolves with how many there were. */

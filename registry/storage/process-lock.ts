@@ -1,6 +1,8 @@
-import { open } from 'node:fs/promises'
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { mkdir, open, realpath } from 'node:fs/promises'
+import { basename, dirname, join, sep } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import type { Places } from './places.ts'
 
 /** Result codes of SQLite: another connection has it; within a process, too. */
 const SQLITE_BUSY = 5
@@ -8,16 +10,37 @@ export const lockFileName = 'caisson.lock'
 /** A process whose supervisor was killed needs a moment to notice. */
 const patienceMs = 2000
 
-export class DirectoryInUse extends Error {}
+export class PlaceInUse extends Error {
+  readonly place: string
+
+  constructor(place: string, advice: string, cause: unknown) {
+    super(`another caisson works on ${place}: stop it first, or ${advice}`, { cause })
+    this.place = place
+  }
+}
 
 /**
- * Makes this the one process that serves the data directory, collects its garbage or replaces it. Throws DirectoryInUse when
- * another one does.
+ * Makes this the one process that serves what lies there, collects its garbage or replaces it. Throws PlaceInUse when another one
+ * does. Directories are made when they are missing.
  * Node has no file locks but SQLite's, which the kernel takes back from a process that dies. Commands that only read, or
  * write single rows, go without.
  */
-export async function lockDirectory(directory: string): Promise<Disposable> {
-  const file = join(directory, lockFileName)
+export async function lockPlaces(places: Places): Promise<Disposable> {
+  using locked = new DisposableStack()
+  await mkdir(places.dataDirectory, { recursive: true, mode: 0o700 })
+  const ofData = join(places.dataDirectory, lockFileName)
+  locked.use(await lock(ofData, places.dataDirectory, 'name another directory with --data'))
+  // What lies elsewhere may be named by another configuration, with another data directory, as well.
+  const inside = `${await realpath(places.dataDirectory)}${sep}`
+  for (const place of [places.database, places.blobs]) {
+    await mkdir(dirname(place), { recursive: true, mode: 0o700 })
+    const real = existsSync(place) ? await realpath(place) : join(await realpath(dirname(place)), basename(place))
+    if (!real.startsWith(inside)) locked.use(await lock(`${real}.lock`, place, 'configure another place'))
+  }
+  return locked.move()
+}
+
+async function lock(file: string, place: string, advice: string): Promise<Disposable> {
   await (await open(file, 'a', 0o600)).close()
   const lock = new DatabaseSync(file, { timeout: patienceMs })
   try {
@@ -26,8 +49,7 @@ export async function lockDirectory(directory: string): Promise<Disposable> {
   } catch (cause) {
     lock.close()
     if (!isBusy(cause)) throw cause
-    const message = `another caisson works on ${directory}: stop it first, or name another directory with --data`
-    throw new DirectoryInUse(message, { cause })
+    throw new PlaceInUse(place, advice, cause)
   }
   return { [Symbol.dispose]: () => lock.close() }
 }

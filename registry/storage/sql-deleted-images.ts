@@ -15,8 +15,10 @@ import { reviewBlob } from './sql-reviews.ts'
 export function sqlDeletedImages(
   db: MetadataDatabase,
   now: () => Date,
-): Pick<Images, 'deleteImage' | 'deleteImages'> & Pick<Garbage, 'clearDeletedImages'> {
+): Pick<Images, 'hasImage' | 'deleteImage' | 'deleteImages'> & Pick<Garbage, 'clearDeletedImages'> {
   return {
+    hasImage: async (of) => (await findImageId(db, of)) !== undefined,
+
     deleteImage: (of) =>
       db.transaction().execute(async (db) => {
         const id = await findImageId(db, of)

@@ -1,4 +1,5 @@
 import { backup, DatabaseSync } from 'node:sqlite'
+import { existsSync } from 'node:fs'
 import { open, rm } from 'node:fs/promises'
 import { syncFile } from './durable-files.ts'
 import type { MetadataStore } from './metadata-store.ts'
@@ -18,6 +19,25 @@ export async function snapshotDatabase(database: string, file: string): Promise<
   } finally {
     source.close()
   }
+}
+
+/** Throws an Error that names the file unless it is a whole database that has so many blobs, of so many bytes. */
+export function checkSnapshot(file: string, expected: { readonly blobs: number; readonly bytes: number }): void {
+  const damaged = (reason: string, cause?: unknown) => new Error(`${file} is damaged: ${reason}`, { cause })
+  if (!existsSync(file)) throw damaged('it is not there')
+  using database = new DatabaseSync(file, { readOnly: true })
+  const first = (statement: string): Record<string, unknown> => {
+    try {
+      return database.prepare(statement).get() ?? {}
+    } catch (cause) {
+      throw damaged(cause instanceof Error ? cause.message : String(cause), cause)
+    }
+  }
+  const { integrity_check: integrity } = first('pragma integrity_check(1)')
+  if (integrity !== 'ok') throw damaged(String(integrity))
+  const kept = first("select count(*) as blobs, coalesce(sum(size), 0) as bytes from blobs where state = 'kept'")
+  if (kept.blobs !== expected.blobs || kept.bytes !== expected.bytes)
+    throw damaged(`it has ${String(kept.blobs)} blobs, and the backup was made of ${expected.blobs}`)
 }
 
 /** Opens a database that nobody else has, and leaves it as one durable file that can also be read where nothing can be written. */

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
-import { appendFile, mkdir, readdir, rm, stat, unlink, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { appendFile, mkdir, readdir, readFile, rename, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
+import { readBackupNote } from '../../registry/jobs/backup-note.ts'
+import { beginRestore } from '../../registry/jobs/unfinished-restore.ts'
 import { command } from '../helpers/command.ts'
 import { startTestRegistry, type TestRegistry } from '../helpers/registry.ts'
 import { rot } from '../helpers/rot.ts'
@@ -158,6 +162,8 @@ test('a backup is made in a new directory only, and restored where nothing is', 
     /backup\.json does not exist: the directory is no backup, or one that was interrupted/,
   )
   await writeFile(join(backup, 'backup.json'), '{"format":2}')
+  assert.match((await command(elsewhere, 'restore', backup)).stderr, /was made by a newer version of caisson/)
+  await writeFile(join(backup, 'backup.json'), '{"format":1}')
   assert.match(
     (await command(elsewhere, 'restore', backup)).stderr,
     /backup\.json is none that this version can read: /,
@@ -173,17 +179,124 @@ test('no registry starts where a restore was interrupted, until it has come to i
   await using world = await withImage()
   const { registry, backup, elsewhere } = world
   await command(registry.dataDirectory, 'backup', backup)
-  await mkdir(elsewhere)
-  await writeFile(join(elsewhere, 'restore-unfinished'), '')
-  await mkdir(join(elsewhere, 'blobs'))
-  await assert.rejects(
-    startTestRegistry({}, elsewhere),
-    /a restore into .* was interrupted: run it again, or remove the directory/,
-  )
+  await interruptRestore(backup, elsewhere)
+  const interrupted = /a restore into .* was interrupted: run it again, or remove the directory/
+  await assert.rejects(startTestRegistry({}, elsewhere), interrupted)
+  for (const other of ['gc', 'scrub', 'user list'])
+    assert.match((await command(elsewhere, ...other.split(' '))).stderr, interrupted)
   const again = await command(elsewhere, 'restore', backup)
   assert.equal(again.exitCode, 0, again.stderr)
   await using there = await startTestRegistry({}, elsewhere)
   await assertServes(there, 'v1')
+})
+
+test('an interrupted restore is gone on with by the same backup to the same place alone', async () => {
+  await using world = await withImage()
+  const { registry, backup, elsewhere } = world
+  await command(registry.dataDirectory, 'backup', backup)
+  await command(registry.dataDirectory, 'backup', `${backup}-2`)
+  await interruptRestore(backup, elsewhere)
+  const other = await command(elsewhere, 'restore', `${backup}-2`)
+  assert.equal(other.exitCode, 1)
+  assert.match(
+    other.stderr,
+    /restore-unfinished says: A restore of the backup of .* has not come to its end\. Run that one again/,
+  )
+  const database = join(registry.dataDirectory, 'caisson.db')
+  const config = join(elsewhere, '..', 'caisson.yaml')
+  await writeFile(config, `registry: { database: 'sqlite:${database}' }\n`)
+  await registry.running.stop()
+  const overwriting = await command(elsewhere, 'restore', backup, '--config', config)
+  assert.equal(overwriting.exitCode, 1)
+  assert.match(overwriting.stderr, /restore-unfinished says: /)
+  await registry.restart()
+  await assertServes(registry, 'v1')
+})
+
+/** As far as a restore has come when it is killed right at its beginning. */
+async function interruptRestore(backup: string, elsewhere: string): Promise<void> {
+  const places = { dataDirectory: elsewhere, database: join(elsewhere, 'caisson.db'), blobs: join(elsewhere, 'blobs') }
+  await mkdir(elsewhere)
+  await beginRestore(places, await readBackupNote(backup))
+  await mkdir(places.blobs)
+}
+
+test('a log of a database that is gone is not read into the restored one', async () => {
+  await using world = await withImage()
+  const { registry, backup, elsewhere } = world
+  await command(registry.dataDirectory, 'backup', backup)
+  const database = join(elsewhere, '..', 'other.db')
+  const config = join(elsewhere, '..', 'caisson.yaml')
+  await writeFile(config, `registry: { database: 'sqlite:${database}' }\n`)
+  await writeFile(`${database}-wal`, 'left by a kill')
+  const refused = await command(elsewhere, 'restore', backup, '--config', config)
+  assert.equal(refused.exitCode, 1)
+  assert.match(refused.stderr, /other\.db-wal is there already/)
+})
+
+test('a backup whose database is damaged is not restored', async () => {
+  await using world = await withImage()
+  const { registry, backup, elsewhere } = world
+  await command(registry.dataDirectory, 'backup', backup)
+  const database = join(backup, 'caisson.db')
+  const whole = await readFile(database)
+  const refused = async (reason: RegExp) => {
+    const { exitCode, stderr } = await command(elsewhere, 'restore', backup)
+    assert.equal(exitCode, 1)
+    assert.match(stderr, reason)
+    assert.match(stderr, new RegExp(`^caisson: ${database} is damaged: `))
+    assert.deepEqual(existsSync(elsewhere) ? await readdir(elsewhere) : [], ['caisson.lock'])
+  }
+  await writeFile(database, '')
+  await refused(/no such table/)
+  await writeFile(database, whole.subarray(0, whole.length / 2))
+  await refused(/malformed/)
+  await writeFile(database, 'no database at all, but a text that is long enough to be looked at')
+  await refused(/not a database/)
+  await rm(database)
+  await refused(/it is not there/)
+  await writeFile(database, whole)
+  await loseRow(database)
+  await refused(/it has 1 blobs, and the backup was made of 2/)
+})
+
+test('a manifest that has rotted in the backup is found with --verify', async () => {
+  await using world = await withImage()
+  const { registry, backup, elsewhere } = world
+  await command(registry.dataDirectory, 'backup', backup)
+  using database = new DatabaseSync(join(backup, 'caisson.db'))
+  database.exec("update manifests set bytes = cast('{}' as blob)")
+  const { exitCode, stdout } = await command(elsewhere, 'restore', backup, '--verify')
+  assert.equal(exitCode, 1)
+  assert.equal(
+    stdout.split('\n')[0],
+    `manifest docker-local/app@${image.digest}: wrong bytes; pushing it again puts it right`,
+  )
+})
+
+async function loseRow(file: string): Promise<void> {
+  using database = new DatabaseSync(file)
+  database.exec('pragma foreign_keys = off')
+  database.exec('delete from blobs where digest = (select max(digest) from blobs)')
+}
+
+test('a blob that is no file, or a file elsewhere, is told; the rest is in the backup', async () => {
+  await using world = await withImage()
+  const { registry, backup, elsewhere } = world
+  const files = image.blobs.map((blob) => blobIn(registry.dataDirectory, digestOfBytes(blob)))
+  const [first, second] = files
+  assert.ok(first !== undefined && second !== undefined)
+  await registry.admin.pushBlob('app', Buffer.from('whole'))
+  await rm(first)
+  await mkdir(first)
+  await rename(second, join(elsewhere, '..', 'moved'))
+  await symlink(join(elsewhere, '..', 'moved'), second)
+  const made = await command(registry.dataDirectory, 'backup', backup)
+  assert.equal(made.exitCode, 1, made.stderr)
+  for (const blob of image.blobs)
+    assert.match(made.stdout, new RegExp(`blob ${digestOfBytes(blob)}: missing or cut short`))
+  assert.match(made.stdout, /: 1 blobs of 5 B/)
+  assert.equal((await command(elsewhere, 'restore', backup, '--verify')).exitCode, 0)
 })
 
 test('while garbage is collected at full speed, what a backup has is whole', async () => {

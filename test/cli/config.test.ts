@@ -120,6 +120,21 @@ const wrong: readonly { readonly name: string; readonly yaml: string; readonly s
     says: /^caisson\.yaml:2:24: registry\.garbageCollection\.every: expected a duration: .*, like 24h$/,
   },
   {
+    name: 'a duration of more than a hundred years',
+    yaml: 'registry:\n  garbageCollection: { grace: 999999999d }\n',
+    says: /^caisson\.yaml:2:24: registry\.garbageCollection\.grace: expected at most 36500d$/,
+  },
+  {
+    name: 'a pause that is none',
+    yaml: 'registry:\n  garbageCollection: { every: 0s }\n',
+    says: /^caisson\.yaml:2:24: registry\.garbageCollection\.every: expected at least 1ms$/,
+  },
+  {
+    name: 'a time to keep untagged manifests that is none',
+    yaml: 'registry:\n  repositories:\n    a: { type: local, keepUntagged: 1y }\n',
+    says: /^caisson\.yaml:3:\d+: registry\.repositories\.a\.keepUntagged: expected forever, or a duration up to 36500d, like 7d$/,
+  },
+  {
     name: 'a size without its unit',
     yaml: 'registry:\n  repositories:\n    a: { type: local, quota: 100 GIB }\n',
     says: /^caisson\.yaml:3:\d+: registry\.repositories\.a\.quota: expected a size: .*, like 10GiB$/,

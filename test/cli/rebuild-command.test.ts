@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
@@ -118,6 +118,9 @@ test('what cannot come back is told: layers that are missing or damaged, and wha
   await loseDatabase(registry)
   const damagedLayer = digestOfBytes(damaged.blobs[1] ?? Buffer.alloc(0))
   await rot(blobFile(registry.dataDirectory, damagedLayer))
+  await rm(join(registry.dataDirectory, 'blobs', 'sha512'), { recursive: true })
+  const folder = digestOfBytes('no file but a directory')
+  await mkdir(blobFile(registry.dataDirectory, folder), { recursive: true })
 
   const { exitCode, stdout } = await command(registry.dataDirectory, 'rebuild', '--json', '--into', 'docker-local/a/b')
   assert.equal(exitCode, 0)
@@ -140,7 +143,7 @@ test('what cannot come back is told: layers that are missing or damaged, and wha
       [digestOfBytes(lonely), [digestOfBytes('never pushed')]],
     ]),
   )
-  assert.deepEqual(wrong, [damagedLayer])
+  assert.deepEqual([...wrong].sort(), [damagedLayer, folder].sort())
   assert.deepEqual([...unused].sort(), [damaged.blobs[0] ?? '', ...other].map((blob) => digestOfBytes(blob)).sort())
 })
 

@@ -11,6 +11,9 @@ import { publicUrl, pushTargetOf, type ImageCall } from './call.ts'
 import { empty } from './empty.ts'
 import { logChange } from './log-change.ts'
 
+/** The answer names each of them, and clients and proxies read heads of 16 KiB. OCI distribution: at least 10, else 414. */
+const maxTags = 100
+
 /** end-3. `HEAD` comes here too. */
 export async function getManifest(ctx: Context, call: ImageCall<'manifest'>): Promise<void> {
   const { repository, image, resource } = call
@@ -70,7 +73,12 @@ export async function deleteManifest(ctx: Context, call: ImageCall<'manifest'>):
 /** The tag of the path, or those of `?tag=` when the path has the digest (OCI distribution 1.1.1, "Pushing Manifests"). */
 function tagsOf(ctx: Context, { resource: { reference } }: ImageCall<'manifest'>): readonly Tag[] {
   if ('tag' in reference) return [reference.tag]
-  return [...new Set(new URLSearchParams(ctx.state.target.query).getAll('tag').map(parseTag))]
+  const tags = [...new Set(new URLSearchParams(ctx.state.target.query).getAll('tag').map(parseTag))]
+  if (tags.length <= maxTags) return tags
+  throw new RegistryError('TOO_MANY_TAGS', {
+    message: `${tags.length} tags in one request, and ${maxTags} are allowed: push the rest with the same manifest again`,
+    detail: { maxTags },
+  })
 }
 
 /** Without parameters: they say nothing about a manifest, and would hide its media type from whoever compares it. */

@@ -14,7 +14,7 @@ export interface PageRequest {
 export function parsePageRequest(ctx: Context): PageRequest {
   const query = new URLSearchParams(ctx.state.target.query)
   const n = query.get('n')
-  if (n !== null && !/^\d{1,9}$/.test(n))
+  if (n !== null && !/^\d{1,15}$/.test(n))
     throw new RegistryError('PAGINATION_NUMBER_INVALID', {
       message: 'the query parameter n is not a number of results',
       detail: { n },

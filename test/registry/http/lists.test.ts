@@ -72,6 +72,7 @@ test('tags go on after any text, also one that is no tag, and end without a link
     ['last=zzz', []],
     ['n=0', []],
     ['n=6', tags],
+    ['n=2147483647', tags],
   ] as const) {
     const answer = await anonymous.ask('GET', `hello/tags/list?${query}`)
     assert.deepEqual(answer.json(), { name: 'hello', tags: expected }, query)

@@ -92,6 +92,19 @@ test('a push by digest tags what ?tag= names and says so', async () => {
   assert.equal((await anonymous.ask('HEAD', 'hello/manifests/fine')).status, 404)
 })
 
+test('a push by digest takes a hundred long tags, told all; more are refused, and none is set', async () => {
+  const tags = Array.from({ length: 101 }, (_, index) => `${index}-`.padEnd(128, 'x'))
+  const queryOf = (some: readonly string[]) => some.map((tag) => `tag=${tag}`).join('&')
+  const refused = await admin.putManifest('long', `${image.digest}?${queryOf(tags)}`, image)
+  assert.deepEqual([refused.status, refused.error()], [414, 'TAG_INVALID'])
+  assert.match(refused.body.toString(), /101 tags in one request, and 100 are allowed/)
+  await admin.push('long', 'one', image)
+  assert.deepEqual((await anonymous.ask('GET', 'long/tags/list')).json(), { name: 'long', tags: ['one'] })
+  const hundred = tags.slice(0, 100)
+  const pushed = await admin.putManifest('long', `${image.digest}?${queryOf(hundred)}`, image)
+  assert.deepEqual([pushed.status, pushed.headers['oci-tag']], [201, hundred.join(', ')])
+})
+
 test('a push by digest takes ten tags and more, or none of them when one is refused with it', async () => {
   const tags = Array.from({ length: 12 }, (_, index) => `many-${index}`)
   const query = tags.map((tag) => `tag=${tag}`).join('&')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { encodedOf, type Digest } from '../../../registry/domain/digest.ts'
@@ -61,6 +61,35 @@ test('a file that is gone, or was cut short, is missed', async () => {
       [sha256('short'), 'wrong bytes'],
     ]),
   )
+})
+
+test('what is no file is put aside like wrong bytes, and hinders nobody from looking at the rest', async () => {
+  await using world = await openWorld()
+  for (const content of ['directory', 'link', 'rotten', 'right']) await world.push(content)
+  await rm(world.file('directory'))
+  await mkdir(world.file('directory'))
+  await rename(world.file('link'), join(world.path, 'moved'))
+  await symlink(join(world.path, 'moved'), world.file('link'))
+  await rot(world.file('rotten'))
+  const { wrong } = await world.scrub()
+  assert.deepEqual(
+    new Map(wrong.map(({ digest, problem }) => [digest, problem])),
+    new Map([
+      [sha256('directory'), 'unreadable'],
+      [sha256('link'), 'unreadable'],
+      [sha256('rotten'), 'wrong bytes'],
+    ]),
+  )
+  for (const content of ['directory', 'link', 'rotten']) await world.push(content)
+  assert.deepEqual((await world.scrub()).wrong, [])
+})
+
+test('a directory of blobs that somebody has removed is made again by a push', async () => {
+  await using world = await openWorld()
+  await world.push('hello')
+  await rm(dirname(world.file('hello')), { recursive: true })
+  await world.push('hello')
+  assert.deepEqual((await world.scrub()).wrong, [])
 })
 
 test('a wrong size in the database is told, and the right bytes are kept', async () => {

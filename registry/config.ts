@@ -30,6 +30,10 @@ const size = z.string().refine(isSize, {
 /** Recording what one of 8 MiB names, some 60,000 blobs, takes seconds in one transaction; all other requests wait. */
 const maxManifestSize = '8MiB'
 
+function isNotZero(duration: string): boolean {
+  return milliseconds(duration) > 0
+}
+
 function isShortEnough(duration: string): boolean {
   return milliseconds(duration) <= milliseconds(maxDuration)
 }
@@ -98,10 +102,13 @@ export const registrySection = z.strictObject({
         .describe('How long what nothing refers to is kept, and what a client was told to be there can be relied on.'),
       every: duration
         .refine((text) => milliseconds(text) <= maxPauseMs, 'expected at most 24d')
-        .refine((text) => milliseconds(text) > 0, 'expected at least 1ms')
+        .refine(isNotZero, 'expected at least 1ms')
         .default('1m')
         .describe('Pause between two rounds of garbage collection.'),
-      abandonedUploads: duration.prefault('24h').describe('How long an upload is kept that nobody goes on with.'),
+      abandonedUploads: duration
+        .refine(isNotZero, 'expected at least 1ms')
+        .prefault('24h')
+        .describe('How long an upload is kept that nobody goes on with.'),
     })
     .prefault({})
     .describe('When the space of what is no longer used comes back. It happens while everything goes on.'),

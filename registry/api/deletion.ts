@@ -28,7 +28,7 @@ export async function deleteItem(ctx: Context, services: Services): Promise<void
 
   const repository = findRepository(services.repositories, parsed.repository)
   const call = { services, caller, repository }
-  const item = await theOneMeant(call, permitted, path)
+  const item = await theOnlyOne(call, permitted, path)
   if (!item || !(await remove(ctx, call, item))) throw nothingAt(path)
   ctx.status = 204
 }
@@ -44,21 +44,15 @@ function refuse(ctx: Context, caller: Caller, path: string): never {
   throw new RegistryError('DENIED', { message: `${caller.user.name} may not delete ${path}` })
 }
 
-/**
- * The one of `items` that is there; undefined when none is. An image that has no tag any more gives way to a tag. Throws DENIED when
- * both are there.
- */
-async function theOneMeant(call: Change, items: readonly Item[], path: string): Promise<Item | undefined> {
+/** The one of `items` that is there; undefined when none is. Throws DENIED when several are. */
+async function theOnlyOne(call: Change, items: readonly Item[], path: string): Promise<Item | undefined> {
   const present: Item[] = []
   for (const item of items) if (await isThere(call, item)) present.push(item)
   if (present.length < 2) return present[0]
-  const image = present.find((item) => item.kind === 'image')
-  const tags = image && (await call.repository.tags(image.image, undefined, 1))
-  if (!tags || tags.items.length === 0) return present.find((item) => item !== image)
   throw new RegistryError('DENIED', {
     message:
       `${path} is an image, and a tag of the image around it: delete the tag by the V2 API (DELETE …/v2/<image>/manifests/<tag>), ` +
-      `or the image's own tags one by one (${path}/<tag>)`,
+      `or the image's tags one by one (${path}/<tag>), and what is left of it then goes by itself`,
     detail: { path },
   })
 }

@@ -3,6 +3,7 @@ import { lstat, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import type { ListenAddress } from './listen-address.ts'
+import { LateBodies } from './late-bodies.ts'
 import { expectContinue } from './request-body.ts'
 
 export interface Listener {
@@ -24,6 +25,7 @@ const serverOptions = {
 }
 const idleTimeoutMs = 900_000
 const drainCheckMs = 50
+const lateBodyMs = 1000
 
 /** Throws an error that says which address is taken. `answer` never rejects. `watch` sees the server before it accepts a connection. */
 export async function listen(
@@ -31,15 +33,20 @@ export async function listen(
   answer: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
   watch: (server: Server) => void,
 ): Promise<Listener> {
-  const server = createServer(serverOptions, (request, response) => void answer(request, response))
+  const late = new LateBodies()
+  const take = (request: IncomingMessage, response: ServerResponse) => {
+    late.watch(request, response)
+    void answer(request, response)
+  }
+  const server = createServer(serverOptions, take)
   server.setTimeout(idleTimeoutMs)
   server.on('checkContinue', (request, response) => {
     expectContinue(request)
-    void answer(request, response)
+    take(request, response)
   })
   watch(server)
   const address = wanted.kind === 'unix' ? await bindSocket(server, wanted.path) : await bindPort(server, wanted)
-  return { address, stop: () => stop(server) }
+  return { address, stop: () => stop(server, late) }
 }
 
 async function bindPort(server: Server, { address, port }: ListenAddress & { kind: 'tcp' }): Promise<ListenAddress> {
@@ -96,11 +103,14 @@ async function answers(path: string): Promise<boolean> {
   }
 }
 
-async function stop(server: Server): Promise<void> {
+async function stop(server: Server, late: LateBodies): Promise<void> {
   const closed = once(server, 'close')
   server.close()
   // A connection becomes idle when its last request has been answered, and nothing tells when.
-  const drain = setInterval(() => server.closeIdleConnections(), drainCheckMs)
+  const drain = setInterval(() => {
+    server.closeIdleConnections()
+    late.endAfter(lateBodyMs)
+  }, drainCheckMs)
   try {
     await closed
   } finally {

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readIfThere, isMissing, removeDurably, writeDurably } from '../storage/durable-files.ts'
-import { lockFileName } from '../storage/process-lock.ts'
+import { isMissing, partialOf, readIfThere, removeDurably, writeDurably } from '../storage/durable-files.ts'
+import { isLockFile } from '../storage/process-lock.ts'
 import { databaseFiles } from '../storage/sqlite-snapshot.ts'
 import type { BackupNote } from './backup-note.ts'
 import type { Places } from '../storage/places.ts'
@@ -26,11 +26,12 @@ export async function beginRestore(places: Places, { takenAt }: BackupNote): Pro
 }
 
 async function refuseAnything(places: Places): Promise<void> {
-  const others = (await namesIn(places.dataDirectory)).filter((name) => name !== lockFileName)
+  // Killed while it was about to begin, a restore leaves the second.
+  const isOthers = (other: string) => !isLockFile(other) && other !== partialOf(name)
   const taken = [
-    ...others.slice(0, 1).map((name) => join(places.dataDirectory, name)),
+    ...(await namesIn(places.dataDirectory)).filter(isOthers).map((other) => join(places.dataDirectory, other)),
     ...databaseFiles(places.database).filter((file) => existsSync(file)),
-    ...((await namesIn(places.blobs)).length > 0 ? [places.blobs] : []),
+    ...((await namesIn(places.blobs)).some(isOthers) ? [places.blobs] : []),
   ]
   if (taken[0] === undefined) return
   throw new Error(

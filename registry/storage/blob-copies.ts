@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { createReadStream, existsSync } from 'node:fs'
 import { link, lstat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Digest } from '../domain/digest.ts'
@@ -44,12 +44,12 @@ export class BlobCopies {
     try {
       if (!(await lstat(from)).isFile()) return undefined
       await this.#place(from, to)
-      this.#shards.add(dirname(to))
-      return (await lstat(to)).size
     } catch (error) {
-      if (isMissing(error) || isUnreadable(error)) return undefined
-      throw error
+      if (await isReadable(from)) throw error
+      return undefined
     }
+    this.#shards.add(dirname(to))
+    return (await lstat(to)).size
   }
 
   async sync(): Promise<void> {
@@ -69,6 +69,17 @@ export class BlobCopies {
     if (existsSync(to)) return
     this.#copied = true
     await copySynced(from, to)
+  }
+}
+
+/** Whether a copy that failed would have had something to copy. */
+async function isReadable(file: string): Promise<boolean> {
+  try {
+    for await (const _chunk of createReadStream(file)) continue
+    return true
+  } catch (error) {
+    if (isMissing(error) || isUnreadable(error)) return false
+    throw error
   }
 }
 

@@ -1,4 +1,4 @@
-import { constants } from 'node:fs'
+import { constants, existsSync } from 'node:fs'
 import { copyFile, mkdir, open, readFile, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
@@ -34,7 +34,8 @@ export async function copySynced(from: string, to: string): Promise<void> {
   }
 }
 
-function partialOf(file: string): string {
+/** Where a file is written before it is moved to its place. */
+export function partialOf(file: string): string {
   return `${file}.partial`
 }
 
@@ -44,16 +45,15 @@ export async function moveDurably(from: string, to: string): Promise<void> {
   await syncDirectory(dirname(to))
 }
 
-/** Resolves with how many of them there were. Each directory is synced once. */
+/**
+ * Resolves with how many of them there were. Each directory is synced once, also for a file that is not there: whoever removed it may
+ * have been killed before it could.
+ */
 export async function removeDurably(files: readonly string[]): Promise<number> {
   let removed = 0
-  const directories = new Set<string>()
-  for (const file of files) {
-    if (!(await removeIfPresent(file))) continue
-    removed += 1
-    directories.add(dirname(file))
-  }
-  for (const directory of directories) await syncDirectory(directory)
+  for (const file of files) if (await removeIfPresent(file)) removed += 1
+  for (const directory of new Set(files.map((file) => dirname(file))))
+    if (existsSync(directory)) await syncDirectory(directory)
   return removed
 }
 
@@ -101,9 +101,9 @@ export function isMissing(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ENOTDIR'
 }
 
-/** Something is there, and it does not give back bytes: a broken disk or file system, a directory, or a symbolic link not followed. */
+/** Something is there, and it does not give back bytes: a broken disk or file system, a directory, a pipe, or a symbolic link not followed. */
 export function isUnreadable(error: unknown): boolean {
-  return ['EIO', 'EUCLEAN', 'EBADMSG', 'EISDIR', 'ELOOP', 'ENXIO'].includes(codeOf(error) ?? '')
+  return ['EIO', 'EUCLEAN', 'EBADMSG', 'EISDIR', 'ELOOP', 'ENXIO', 'ESPIPE'].includes(codeOf(error) ?? '')
 }
 
 export function isFull(error: unknown): boolean {

@@ -13,6 +13,8 @@ import { DiskReserve } from './disk-reserve.ts'
 import { isFull, isMissing, moveDurably, removeDurably, removeIfPresent } from './durable-files.ts'
 import { RunningHash, RunningHashes } from './running-hashes.ts'
 
+/** Nothing that a link leads to, and no waiting for somebody who writes to a pipe; directories fail when they are read. */
+const readableOnly = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 /** Bytes that go out through this process go in pieces of this size. */
 const readBytes = 256 * 1024
 /** An upload that rests longer costs one reading of what came before. */
@@ -54,7 +56,7 @@ class FilesystemBlobs implements BlobStore {
   }
 
   async open(digest: Digest, range: ByteRange | undefined): Promise<Readable> {
-    const file = await orAbsent(open(this.path(digest), constants.O_RDONLY | constants.O_NOFOLLOW))
+    const file = await orAbsent(open(this.path(digest), readableOnly))
     if (!file) throw new RegistryError('BLOB_UNKNOWN', { detail: { digest } })
     return file.createReadStream({ start: range?.first ?? 0, end: range?.last ?? Infinity, highWaterMark: readBytes })
   }

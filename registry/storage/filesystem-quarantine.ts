@@ -2,7 +2,7 @@ import { lstat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Digest } from '../domain/digest.ts'
 import { BlobDirectories } from './blob-directories.ts'
-import { isMissing, makeDirectoryDurably, moveDurably, syncDirectory } from './durable-files.ts'
+import { codeOf, isMissing, makeDirectoryDurably, moveDurably, syncDirectory } from './durable-files.ts'
 import type { Quarantine } from './quarantine.ts'
 
 /** Beside the directory of the blobs; made when it is first needed. */
@@ -31,7 +31,8 @@ async function putAside(directories: BlobDirectories, digest: Digest): Promise<b
   try {
     await moveDurably(from, to)
   } catch (error) {
-    if (isMissing(error)) return false
+    // On another file system, where it lies behind a link, they stay: their row is out of use, and a push replaces them.
+    if (isMissing(error) || codeOf(error) === 'EXDEV') return false
     throw error
   }
   await syncDirectory(dirname(from))

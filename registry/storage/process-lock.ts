@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs'
 import { mkdir, open, realpath } from 'node:fs/promises'
-import { basename, dirname, join, sep } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Places } from './places.ts'
 
 /** Result codes of SQLite: another connection has it; within a process, too. */
 const SQLITE_BUSY = 5
-export const lockFileName = 'caisson.lock'
+const lockFileName = 'caisson.lock'
+const lockSuffix = '.lock'
 /** A process whose supervisor was killed needs a moment to notice. */
 const patienceMs = 2000
 
@@ -30,14 +31,18 @@ export async function lockPlaces(places: Places): Promise<Disposable> {
   await mkdir(places.dataDirectory, { recursive: true, mode: 0o700 })
   const ofData = join(places.dataDirectory, lockFileName)
   locked.use(await lock(ofData, places.dataDirectory, 'name another directory with --data'))
-  // What lies elsewhere may be named by another configuration, with another data directory, as well.
-  const inside = `${await realpath(places.dataDirectory)}${sep}`
+  // Another configuration, with another data directory, may name the same.
   for (const place of [places.database, places.blobs]) {
     await mkdir(dirname(place), { recursive: true, mode: 0o700 })
     const real = existsSync(place) ? await realpath(place) : join(await realpath(dirname(place)), basename(place))
-    if (!real.startsWith(inside)) locked.use(await lock(`${real}.lock`, place, 'configure another place'))
+    locked.use(await lock(`${real}${lockSuffix}`, place, 'configure another place'))
   }
   return locked.move()
+}
+
+/** Whether {@link lockPlaces} has made it. */
+export function isLockFile(name: string): boolean {
+  return name === lockFileName || name.endsWith(lockSuffix)
 }
 
 async function lock(file: string, place: string, advice: string): Promise<Disposable> {

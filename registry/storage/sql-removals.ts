@@ -36,7 +36,7 @@ export async function removeManifest(
   return true
 }
 
-/** What removing it takes, in manifests of twenty references: a manifest can have ten thousands. */
+/** What removing it takes, in manifests of up to twenty references: a manifest can have ten thousands. */
 export async function weightOf(db: MetadataDatabase, imageId: number, manifest: Digest): Promise<number> {
   const counted = await db
     .selectFrom('manifest_references')
@@ -44,7 +44,7 @@ export async function weightOf(db: MetadataDatabase, imageId: number, manifest: 
     .where('image_id', '=', imageId)
     .where('manifest_digest', '=', manifest)
     .executeTakeFirstOrThrow()
-  return Math.max(1, counted.references / 20)
+  return Math.max(1, Math.ceil(counted.references / 20))
 }
 
 /** Also the image, when nothing else is in it. */

@@ -69,9 +69,10 @@ export function sqlUploadOwners(db: MetadataDatabase, now: () => Date): UploadOw
 
     releaseBlob: (id, digest, size) =>
       db.transaction().execute(async (db) => {
-        await endUpload(db, id)
+        const imageId = await endUpload(db, id)
         await recordBytes(db, { digest, size })
         await reviewBlob(db, digest, now().toISOString())
+        await dropIfEmpty(db, imageId)
       }),
 
     countUploads: (principal) => countOf(db, principal),
@@ -103,10 +104,13 @@ function ownerOf({ id, repository, name, started_at, expected }: OwnerRow): Uplo
   }
 }
 
-/** Throws BLOB_UPLOAD_UNKNOWN: whoever ended it before knows more about the bytes than the caller does. */
-export async function endUpload(db: MetadataDatabase, id: UploadId): Promise<void> {
-  const { numDeletedRows } = await db.deleteFrom('uploads').where('id', '=', id).executeTakeFirstOrThrow()
-  if (numDeletedRows === 0n) throw uploadUnknown(id)
+/**
+ * Resolves with the id of its image. Throws BLOB_UPLOAD_UNKNOWN: whoever ended it before knows more about the bytes than the caller does.
+ */
+export async function endUpload(db: MetadataDatabase, id: UploadId): Promise<number> {
+  const [ended] = await db.deleteFrom('uploads').where('id', '=', id).returning('image_id').execute()
+  if (!ended) throw uploadUnknown(id)
+  return ended.image_id
 }
 
 function uploadUnknown(id: UploadId): RegistryError {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
 import { appendFile, mkdir, readdir, readFile, rename, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { readBackupNote } from '../../registry/jobs/backup-note.ts'
+import { isLockFile } from '../../registry/storage/process-lock.ts'
 import { beginRestore } from '../../registry/jobs/unfinished-restore.ts'
 import { command } from '../helpers/command.ts'
 import { startTestRegistry, type TestRegistry } from '../helpers/registry.ts'
@@ -217,6 +217,7 @@ test('an interrupted restore is gone on with by the same backup to the same plac
 async function interruptRestore(backup: string, elsewhere: string): Promise<void> {
   const places = { dataDirectory: elsewhere, database: join(elsewhere, 'caisson.db'), blobs: join(elsewhere, 'blobs') }
   await mkdir(elsewhere)
+  await writeFile(join(elsewhere, 'restore-unfinished.partial'), 'A rest')
   await beginRestore(places, await readBackupNote(backup))
   await mkdir(places.blobs)
 }
@@ -245,7 +246,7 @@ test('a backup whose database is damaged is not restored', async () => {
     assert.equal(exitCode, 1)
     assert.match(stderr, reason)
     assert.match(stderr, new RegExp(`^caisson: ${database} is damaged: `))
-    assert.deepEqual(existsSync(elsewhere) ? await readdir(elsewhere) : [], ['caisson.lock'])
+    assert.ok((await readdir(elsewhere)).every(isLockFile))
   }
   await writeFile(database, '')
   await refused(/no such table/)

@@ -130,6 +130,11 @@ const wrong: readonly { readonly name: string; readonly yaml: string; readonly s
     says: /^caisson\.yaml:2:24: registry\.garbageCollection\.every: expected at least 1ms$/,
   },
   {
+    name: 'uploads that are abandoned at once',
+    yaml: 'registry:\n  garbageCollection: { abandonedUploads: 0s }\n',
+    says: /^caisson\.yaml:2:24: registry\.garbageCollection\.abandonedUploads: expected at least 1ms$/,
+  },
+  {
     name: 'a time to keep untagged manifests that is none',
     yaml: 'registry:\n  repositories:\n    a: { type: local, keepUntagged: 1y }\n',
     says: /^caisson\.yaml:3:\d+: registry\.repositories\.a\.keepUntagged: expected forever, or a duration up to 36500d, like 7d$/,

@@ -145,6 +145,19 @@ export function garbageContract(setUp: (clock: { now: Date }) => Promise<Garbage
     assert.deepEqual(await store.countReviews(), { manifests: 0, links: 0, blobs: 1 })
   })
 
+  contract('a deleted image is cleared to its end, however much its manifests name', async (store) => {
+    for (const count of [1, 20, 21, 39, 999]) {
+      const layers = Array.from({ length: count }, (_, layer) => sha256(`layer ${layer}`))
+      for (const layer of layers) await store.linkBlob(app, layer, 1)
+      for (const content of ['one', 'two']) await push(store, app, content, [], { blobs: layers })
+      await store.deleteImage(app)
+      for (let rounds = 0; (await store.clearDeletedImages(50)).reviewed > 0; rounds++) assert.ok(rounds < 50)
+      assert.deepEqual(await store.countReviews(), { manifests: 0, links: 0, blobs: count })
+      await store.condemnBlobs(noon, 1000)
+      await store.forgetBlobs(await store.listCondemnedBlobs(1000))
+    }
+  })
+
   contract('manifests that name very much are collected in more than one transaction', async (store) => {
     const layers = Array.from({ length: 2000 }, (_, layer) => sha256(`layer ${layer}`))
     for (const layer of layers) await store.linkBlob(app, layer, 1)

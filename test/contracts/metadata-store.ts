@@ -11,6 +11,7 @@ import {
   type RepositoryKey,
   type Tag,
 } from '../../registry/domain/names.ts'
+import { newUploadId } from '../../registry/domain/upload-id.ts'
 import type { ImageRef, MetadataStore, ReferrerQuery } from '../../registry/storage/metadata-store.ts'
 import { sha256, unknownUpload } from './blob-store.ts'
 
@@ -296,6 +297,21 @@ export function metadataStoreContract(setUp: () => Promise<MetadataStoreFixture>
     await store.removeUpload(id)
     await store.removeUpload(id)
     assert.equal(await store.ownsUpload(app, id), false)
+  })
+
+  contract('an image that was only begun, or refused, is there no more when nothing of it is', async (store) => {
+    const [begun, refused] = [newUploadId(), newUploadId()]
+    await store.addUpload(app, begun)
+    assert.equal(await store.hasImage(app), true)
+    await store.removeUpload(begun)
+    assert.equal(await store.hasImage(app), false)
+    await store.addUpload(app, refused)
+    await store.releaseBlob(refused, sha256('refused'), 7)
+    assert.equal(await store.hasImage(app), false)
+    await store.linkBlob(app, sha256('a'), 7)
+    assert.equal(await store.hasImage(app), true)
+    await store.unlinkBlob(app, sha256('a'))
+    assert.equal(await store.hasImage(app), false)
   })
 
   contract('users are added once, changed, listed in byte order and removed', async (store) => {

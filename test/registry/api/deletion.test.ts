@@ -106,14 +106,6 @@ test('what is a tag and an image as well is left alone, and the answer says what
   assert.deepEqual(await tagsOf('team/app'), ['2'])
 })
 
-test('what was refused goes when the tags of the image have gone one by one, as the answer says', async () => {
-  await admin.push('team/app/1', 'latest', two)
-  assert.equal((await rest.ask('DELETE', 'docker-local/team/app/1')).status, 403)
-  assert.equal((await rest.ask('DELETE', 'docker-local/team/app/1/latest')).status, 204)
-  assert.equal((await rest.ask('DELETE', 'docker-local/team/app/1')).status, 204)
-  assert.deepEqual(await tagsOf('team/app'), ['2'])
-})
-
 test('an image that has blobs alone, as a push that broke off leaves it, is deleted too', async () => {
   const digest = await admin.pushBlob('team/broken', Buffer.from('layer'))
   assert.equal((await rest.ask('DELETE', 'docker-local/team/broken')).status, 204)

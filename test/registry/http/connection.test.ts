@@ -122,6 +122,16 @@ test('headers of more than 72 KiB are refused with 431', async () => {
   assert.equal((await connection.answer()).status, 431)
 })
 
+for (const lines of [[], ['Expect: 100-continue']])
+  test(`a stop does not wait for a body that was refused and never comes ${lines.join()}`, async () => {
+    await using stopping = await startTestRegistry()
+    await using connection = await RawConnection.open(stopping.port, 'plain')
+    connection.send(head('POST', post, ['Content-Length: 4', ...lines]))
+    assert.equal((await connection.answer()).status, 401)
+    await stopping.running.stop()
+    assert.equal((await connection.rest()).length, 0)
+  })
+
 test('a stop lets a running upload finish, and takes nothing new', async () => {
   await using stopping = await startTestRegistry()
   const upload = new URL(await stopping.admin.beginUpload('hello')).pathname

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { mkdir, rm, rmdir } from 'node:fs/promises'
+import { mkdir, rm, rmdir, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import pino from 'pino'
 import { registrySection } from '../../../registry/config.ts'
@@ -126,8 +127,11 @@ test('what it does by itself: garbage as often as configured, abandoned uploads 
       ['upload expiry', 3_600_000],
     ],
   )
-  await using soon = await startCollecting({ abandonedUploads: '0s' })
-  await soon.metadata.addUpload(app, await soon.blobs.begin('sha256'))
+  await using soon = await startCollecting({ abandonedUploads: '1h' })
+  const id = await soon.blobs.begin('sha256')
+  await soon.metadata.addUpload(app, id)
+  const yesterday = new Date(Date.now() - 86_400_000)
+  await utimes(join(soon.directory, 'uploads', id), yesterday, yesterday)
   const [, expiry] = soon.garbage.jobs
   await expiry?.run(new AbortController().signal)
   assert.deepEqual(await allOf(soon.blobs.listUploads()), [])

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -17,6 +18,7 @@ import { keep, sha256, streamOf, upload, commit } from '../../contracts/blob-sto
 import { ref } from '../../contracts/metadata-store.ts'
 import { rot } from '../../helpers/rot.ts'
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
+import { noTinyFilesystem, tinyFilesystem } from '../../helpers/tiny-filesystem.ts'
 
 const app = ref('docker-local', 'app')
 const nothingIsWrong = { wrong: [], wrongManifests: [], healed: [], orphans: [] }
@@ -65,7 +67,9 @@ test('a file that is gone, or was cut short, is missed', async () => {
 
 test('what is no file is put aside like wrong bytes, and hinders nobody from looking at the rest', async () => {
   await using world = await openWorld()
-  for (const content of ['directory', 'link', 'rotten', 'right']) await world.push(content)
+  for (const content of ['directory', 'link', 'pipe', 'rotten', 'right']) await world.push(content)
+  await rm(world.file('pipe'))
+  execFileSync('mkfifo', [world.file('pipe')])
   await rm(world.file('directory'))
   await mkdir(world.file('directory'))
   await rename(world.file('link'), join(world.path, 'moved'))
@@ -77,12 +81,33 @@ test('what is no file is put aside like wrong bytes, and hinders nobody from loo
     new Map([
       [sha256('directory'), 'unreadable'],
       [sha256('link'), 'unreadable'],
+      [sha256('pipe'), 'unreadable'],
       [sha256('rotten'), 'wrong bytes'],
     ]),
   )
-  for (const content of ['directory', 'link', 'rotten']) await world.push(content)
+  for (const content of ['directory', 'link', 'pipe', 'rotten']) await world.push(content)
   assert.deepEqual((await world.scrub()).wrong, [])
 })
+
+test(
+  'where the quarantine is on another file system, wrong bytes stay, out of use',
+  { skip: noTinyFilesystem },
+  async () => {
+    await using disk = await tinyFilesystem(8)
+    await using directory = await temporaryDirectory()
+    for (const name of ['blobs', 'uploads']) {
+      await mkdir(join(disk.path, name))
+      await symlink(join(disk.path, name), join(directory.path, name))
+    }
+    await using world = await openWorld(directory.path)
+    for (const content of ['one', 'two']) await world.push(content)
+    for (const content of ['one', 'two']) await rot(world.file(content))
+    for (let time = 0; time < 2; time++) assert.equal((await world.scrub()).wrong.length, 2)
+    assert.equal(await world.metadata.findBlob(app, sha256('one')), undefined)
+    for (const content of ['one', 'two']) await world.push(content)
+    assert.deepEqual((await world.scrub()).wrong, [])
+  },
+)
 
 test('a directory of blobs that somebody has removed is made again by a push', async () => {
   await using world = await openWorld()
@@ -293,9 +318,9 @@ class World {
   }
 }
 
-async function openWorld(): Promise<World> {
+async function openWorld(directory?: string): Promise<World> {
   await using end = new AsyncDisposableStack()
-  const { path } = end.use(await temporaryDirectory())
+  const path = directory ?? end.use(await temporaryDirectory()).path
   const blobs = end.use(await openFilesystemBlobs({ blobs: join(path, 'blobs'), uploads: join(path, 'uploads') }))
   const metadata = end.use(await openSqliteMetadata(join(path, 'caisson.db')))
   return new World(path, blobs, metadata, end.move())

@@ -3,7 +3,7 @@ import { mkdir, readdir, stat, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { lockPlaces, PlaceInUse } from '../../../registry/storage/process-lock.ts'
+import { isLockFile, lockPlaces, PlaceInUse } from '../../../registry/storage/process-lock.ts'
 import type { Places } from '../../../registry/storage/places.ts'
 import { start, type Running } from '../../helpers/program.ts'
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
@@ -46,14 +46,18 @@ test('the lock holds within a process too, until it is disposed', async () => {
   using _again = await lockPlaces(placesIn(directory.path))
 })
 
-test('all that it leaves is one empty file for its user alone', async () => {
+test('all that it leaves are empty files for its user alone', async () => {
   await using directory = await temporaryDirectory()
+  const left = ['blobs.lock', 'caisson.db.lock', 'caisson.lock']
   {
     using _locked = await lockPlaces(placesIn(directory.path))
-    assert.deepEqual(await readdir(directory.path), ['caisson.lock'])
+    assert.deepEqual((await readdir(directory.path)).sort(), left)
   }
-  const { mode, size } = await stat(join(directory.path, 'caisson.lock'))
-  assert.deepEqual([mode & 0o777, size], [0o600, 0])
+  for (const name of left) {
+    const { mode, size } = await stat(join(directory.path, name))
+    assert.deepEqual([mode & 0o777, size], [0o600, 0])
+    assert.ok(isLockFile(name))
+  }
 })
 
 test('a lock that cannot be opened is no other process', async () => {
@@ -75,6 +79,11 @@ test('a database or blobs elsewhere are locked by themselves, whatever data dire
   {
     using _first = await lockPlaces({ ...placesIn(one), blobs })
     await assert.rejects(lockPlaces({ ...placesIn(two), blobs }), { message: new RegExp(`works on ${blobs}:`) })
+  }
+  {
+    using _first = await lockPlaces(placesIn(one))
+    await assert.rejects(lockPlaces({ ...placesIn(two), blobs: placesIn(one).blobs }), PlaceInUse)
+    await assert.rejects(lockPlaces({ ...placesIn(two), database: placesIn(one).database }), PlaceInUse)
   }
   await mkdir(blobs)
   await symlink(blobs, join(one, 'blobs'))

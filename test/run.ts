@@ -16,5 +16,7 @@ if (files.length === 0) {
   process.exit(2)
 }
 
-const { status } = spawnSync(process.execPath, ['--test', '--test-reporter=spec', ...files], { stdio: 'inherit' })
+// What is long waits much, for disks and for clients.
+const options = ['--test', '--test-reporter=spec', ...(long ? ['--test-concurrency=2'] : [])]
+const { status } = spawnSync(process.execPath, [...options, ...files], { stdio: 'inherit' })
 process.exit(status ?? 1)

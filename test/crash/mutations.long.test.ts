@@ -42,8 +42,8 @@ const seenByPowerCuts: readonly Broken[] = [
   {
     without: 'the sync of the directory that a blob is deleted from',
     file: files,
-    find: 'for (const directory of directories) await syncDirectory(directory)',
-    replace: '',
+    find: 'if (existsSync(directory)) await syncDirectory(directory)',
+    replace: 'await Promise.resolve()',
   },
 ]
 
@@ -80,7 +80,7 @@ const seenByKills: readonly Broken[] = [
     without: 'the removal of what a killed process has left',
     only: ['start an upload', 'cancel an upload'],
     file: 'registry/start.ts',
-    find: 'await recoverUploads(storage)',
+    find: 'await recoverUploads(storage, (key) => quotaBytesOf(config.repositories[key]))',
     replace: '',
   },
 ]

@@ -67,7 +67,7 @@ const mutations: readonly (Mutation & { readonly without: string })[] = [
   {
     without: 'HEAD of a manifest renewing its time',
     file: 'registry/storage/sql-manifests.ts',
-    find: 'if (queued) await reviewManifest(db, queued.id, found.digest, now().toISOString())',
+    find: 'if (queued) await reviewManifest(db, queued.id, reference.digest, now().toISOString())',
     replace: '',
   },
   {
@@ -85,13 +85,13 @@ const mutations: readonly (Mutation & { readonly without: string })[] = [
   {
     without: 'what a killed process had condemned being deleted',
     file: collector,
-    find: 'await this.#buryLeftovers(signal)',
+    find: 'await this.#buryLeftovers(signal, tell)',
     replace: '',
   },
   {
     without: 'a blob that was not yet linked being found after a crash',
     file: 'registry/jobs/upload-recovery.ts',
-    find: 'if (!blob) return metadata.removeUpload(id)',
+    find: 'if (!blob || (await metadata.isQuarantined(expected))) return metadata.removeUpload(id)',
     replace: 'return metadata.removeUpload(id)',
   },
   {

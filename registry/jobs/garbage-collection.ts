@@ -74,7 +74,7 @@ export class GarbageCollection {
     } finally {
       this.#metrics.collectionSeconds.inc((performance.now() - started) / 1000)
     }
-    const summary = { ...sum, seconds: (performance.now() - started) / 1000 }
+    const summary = { ...sum, seconds: Math.round((performance.now() - started) * 1000) / 1_000_000 }
     if (sum.manifests + sum.links + sum.blobs > 0) this.#log.info(summary, 'garbage collected')
     return summary
   }

@@ -10,6 +10,7 @@ import { command } from '../helpers/command.ts'
 import { startTestRegistry, type TestRegistry } from '../helpers/registry.ts'
 import { rot } from '../helpers/rot.ts'
 import { temporaryDirectory } from '../helpers/temporary-directory.ts'
+import { noTinyFilesystem, tinyFilesystem } from '../helpers/tiny-filesystem.ts'
 import { digestOfBytes, tinyImage } from '../helpers/tiny-image.ts'
 
 const image = tinyImage('one')
@@ -280,6 +281,17 @@ async function loseRow(file: string): Promise<void> {
   database.exec('pragma foreign_keys = off')
   database.exec('delete from blobs where digest = (select max(digest) from blobs)')
 }
+
+test('a backup that finds no room has failed, and calls no blob lost', { skip: noTinyFilesystem }, async () => {
+  await using disk = await tinyFilesystem(4)
+  await using world = await withImage()
+  await world.registry.admin.pushBlob('app', Buffer.alloc(8 * 1024 * 1024, 'x'))
+  const backup = join(disk.path, 'backup')
+  const { exitCode, stdout, stderr } = await command(world.registry.dataDirectory, 'backup', backup)
+  assert.deepEqual([exitCode, stdout], [1, ''])
+  assert.match(stderr, /ENOSPC/)
+  assert.match((await command(world.elsewhere, 'restore', backup)).stderr, /no backup, or one that was interrupted/)
+})
 
 test('a blob that is no file, or a file elsewhere, is told; the rest is in the backup', async () => {
   await using world = await withImage()

@@ -139,7 +139,7 @@ function gatewayWithPaths(gateway: GatewayConfig, absolute: Absolute): GatewayCo
 
 function registryWithPaths(registry: RegistryConfig, absolute: Absolute): RegistryConfig {
   return {
-    ...registry,
+    ...withSecretPaths(registry, absolute),
     listen: registry.listen.map((address) => addressWithPath(address, absolute)),
     storage: { filesystem: absolute(registry.storage.filesystem) },
     database: `sqlite:${absolute(registry.database.slice('sqlite:'.length))}`,
@@ -148,4 +148,15 @@ function registryWithPaths(registry: RegistryConfig, absolute: Absolute): Regist
 
 function addressWithPath(address: string, absolute: Absolute): string {
   return address.startsWith('unix:') ? `unix:${absolute(address.slice('unix:'.length))}` : address
+}
+
+/** Wherever a secret is said to lie in a file: `{ file: path }` and nothing else. */
+function withSecretPaths<value>(value: value, absolute: Absolute): value
+function withSecretPaths(value: unknown, absolute: Absolute): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map((item: unknown) => withSecretPaths(item, absolute))
+  const entries = Object.entries(value)
+  const [only] = entries
+  if (entries.length === 1 && only?.[0] === 'file' && typeof only[1] === 'string') return { file: absolute(only[1]) }
+  return Object.fromEntries(entries.map(([key, inner]) => [key, withSecretPaths(inner, absolute)]))
 }

@@ -1,0 +1,16 @@
+/** A user as another system knows it. `name` is in that system's own spelling, and the one that counts here. */
+export interface SourceUser {
+  readonly name: string
+  readonly email: string | undefined
+  readonly groups: readonly string[]
+  readonly admin: boolean
+}
+
+/** Users and passwords that are kept elsewhere. */
+export interface UserSource {
+  readonly realm: 'htpasswd' | 'ldap'
+  /** Undefined when there is no such user, or the password is wrong. Throws UNAVAILABLE when it cannot be asked. */
+  checkPassword(name: string, password: string): Promise<SourceUser | undefined>
+  /** As it is now, for whoever shows a token of its; undefined when it is gone. Throws UNAVAILABLE when it cannot be asked. */
+  findUser(name: string): Promise<SourceUser | undefined>
+}

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { checkNewPassword, hashPassword } from '../registry/identity/passwords.ts'
-import type { Users } from '../registry/storage/metadata-store.ts'
+import type { Users } from '../registry/storage/access-store.ts'
 import { openSqliteMetadata } from '../registry/storage/sqlite-metadata.ts'
 import { askPassword } from './ask-password.ts'
 import { loadConfig } from './config.ts'
@@ -22,7 +22,7 @@ export function userCommand(): Command {
         )
       const passwordHash = await newPasswordHash()
       const added = await withUsers(command, (users) =>
-        users.addUser({ name: userName, passwordHash, admin: options.admin }),
+        users.addUser({ ...blank, name: userName, passwordHash, admin: options.admin }),
       )
       if (!added)
         throw new Error(`there is a user ${userName} already; "caisson user password ${userName}" changes the password`)
@@ -33,8 +33,8 @@ export function userCommand(): Command {
     .description('change the password, which is asked for or read from standard input')
     .action(async (userName: string, _options, command: Command) => {
       const passwordHash = await newPasswordHash()
-      if (!(await withUsers(command, (users) => users.setPassword(userName, passwordHash))))
-        throw new Error(unknown(userName))
+      const changed = await withUsers(command, (users) => users.changeUser(userName, { passwordHash }))
+      if (changed !== 'done') throw new Error(unknown(userName))
       console.log(`changed the password of ${userName}`)
     })
   user
@@ -46,10 +46,10 @@ export function userCommand(): Command {
     })
   user
     .command('remove <name>')
-    .description('remove a user; tokens they hold end within the hour')
+    .description('remove a user, and with it its tokens and permissions')
     .action(async (userName: string, _options, command: Command) => {
       switch (await withUsers(command, (users) => users.removeUser(userName))) {
-        case 'removed':
+        case 'done':
           return console.log(`removed ${userName}`)
         case 'unknown':
           throw new Error(unknown(userName))
@@ -59,6 +59,8 @@ export function userCommand(): Command {
     })
   return user
 }
+
+const blank = { kind: 'user', realm: 'internal', email: undefined, realmGroups: [], lastLogin: undefined } as const
 
 async function newPasswordHash(): Promise<string> {
   const password = await askPassword()

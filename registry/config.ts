@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { isDuration, milliseconds } from './domain/duration.ts'
 import { isRepositoryKey } from './domain/names.ts'
 import { bytesOf, isSize } from './domain/size.ts'
+import { accessFields, antPattern } from './config-access.ts'
 import type { Places } from './storage/places.ts'
 
 const repositoryKey = z
@@ -53,6 +54,10 @@ const repository = z.discriminatedUnion('type', [
     quota: size
       .optional()
       .describe('How many bytes the blobs of all its images may have, each blob counted once. Default: no limit.'),
+    immutableTags: z
+      .array(antPattern)
+      .default([])
+      .describe('Ant patterns over <image>/<tag>, like "**/v*": such tags are never moved or deleted, whoever asks.'),
     description: z.string().default('').describe('For people.'),
   }),
   z.strictObject({
@@ -95,6 +100,28 @@ export const registrySection = z.strictObject({
     .union([z.boolean(), z.literal('all').transform(() => true), z.array(repositoryKey)])
     .prefault(false)
     .describe('Ask for a login although anonymous access is on: true or all, or the repositories where.'),
+  challenge: z
+    .enum(['token', 'basic'])
+    .default('token')
+    .describe('How docker is asked to log in: for a token of the registry, or with the password at every request.'),
+  tokens: z
+    .strictObject({
+      life: duration
+        .refine((text) => milliseconds(text) >= 60_000 && milliseconds(text) <= 3_600_000, 'expected 60s to 1h')
+        .default('1h')
+        .describe('How long the tokens are good that docker fetches for each pull and push.'),
+      refreshLife: duration
+        .refine(isNotZero, 'expected at least 1ms')
+        .default('90d')
+        .describe('How long docker login is good for where it keeps a refresh token in place of the password.'),
+      keyLife: duration
+        .refine((text) => milliseconds(text) >= 3_600_000, 'expected at least 1h')
+        .default('30d')
+        .describe('How long one key signs them; the next one is made then.'),
+    })
+    .prefault({})
+    .describe('The tokens that docker login and docker pull are given.'),
+  ...accessFields,
   garbageCollection: z
     .strictObject({
       grace: duration

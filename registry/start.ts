@@ -1,13 +1,23 @@
 import type { Logger } from 'pino'
+import type { AuditLog } from './audit/audit-log.ts'
 import { placesOf, quotaBytesOf, type RegistryConfig } from './config.ts'
+import { milliseconds } from './domain/duration.ts'
+import type { RepositoryKey } from './domain/names.ts'
 import { bytesOf } from './domain/size.ts'
 import { openApp } from './http/app.ts'
 import { listen, type Listener } from './http/listener.ts'
 import { parseListenAddress, type ListenAddress } from './http/listen-address.ts'
 import { Peers } from './http/peers.ts'
+import { openAccessTokens } from './identity/access-tokens.ts'
+import { administerAccess } from './identity/access-administration.ts'
 import { openIdentities } from './identity/authenticate.ts'
+import { readDeclaredAccess } from './identity/declared-access.ts'
+import { openDirectory } from './identity/directory.ts'
+import { ensureDefaultPermissions } from './identity/default-permissions.ts'
 import { ensureFirstAdmin, type FirstAdmin } from './identity/first-admin.ts'
+import { openLoginAttempts } from './identity/login-attempts.ts'
 import { openTokens } from './identity/tokens.ts'
+import type { UserSource } from './identity/user-source.ts'
 import { openPasswordCheck } from './identity/verified-passwords.ts'
 import { GarbageCollection } from './jobs/garbage-collection.ts'
 import { schedule } from './jobs/schedule.ts'
@@ -50,29 +60,44 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
   const places = placesOf(dataDirectory, config)
   opened.use(await lockPlaces(places))
   refuseUnfinishedRestore(dataDirectory)
+  const audit: AuditLog = { record: () => {}, query: async () => [], [Symbol.asyncDispose]: async () => {} }
   const metadata = opened.use(await openSqliteMetadata(places.database))
   const keptFree = bytesOf(config.limits.freeSpace)
   const blobs = opened.use(await openFilesystemBlobs(blobDirectories(places.blobs), keptFree))
   const storage = { blobs, metadata }
   await recoverUploads(storage, (key) => quotaBytesOf(config.repositories[key]))
-  const firstAdmin = await ensureFirstAdmin(metadata, dataDirectory, firstAdminPassword)
+  const administration = administerAccess(metadata, await readDeclaredAccess(config))
+  await ensureDefaultPermissions(administration, metadata)
+  const firstAdmin = await ensureFirstAdmin(administration, dataDirectory, firstAdminPassword)
 
-  const checkPassword = await openPasswordCheck(metadata)
-  const tokens = await openTokens(metadata)
+  const sources: readonly UserSource[] = []
+  const settings = { ...config, kindOf: (key: RepositoryKey) => config.repositories[key]?.type }
+  const directory = openDirectory({ administration, store: metadata, sources, settings, log })
+  const accessTokens = await openAccessTokens(metadata, directory)
+  const tokens = await openTokens(metadata, {
+    lifeSeconds: milliseconds(config.tokens.life) / 1000,
+    keyLifeMs: milliseconds(config.tokens.keyLife),
+  })
+  const passwords = await openPasswordCheck({ directory, administration, sources })
+  const attempts = openLoginAttempts()
   const metrics = openMetrics(metadata)
   const garbage = new GarbageCollection(storage, config, metrics, log)
   const services = {
     config,
     repositories: openRepositories(config, storage),
-    identities: openIdentities(metadata, checkPassword, tokens),
-    checkPassword,
+    identities: openIdentities({ directory, administration, passwords, accessTokens, tokens, attempts, audit }),
+    directory,
+    administration,
+    accessTokens,
     tokens,
+    peers,
+    audit,
     metrics,
     collectGarbage: () => garbage.collect(),
     log,
     version,
   }
-  const answer = openApp(services, peers).callback()
+  const answer = openApp(services).callback()
   const listeners: Listener[] = []
   opened.defer(async () => {
     await Promise.all(listeners.map((listener) => listener.stop()))

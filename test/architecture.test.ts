@@ -22,11 +22,12 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   'registry/identity': [
     'registry/identity',
-    'registry/storage/metadata-store.ts',
+    'registry/storage/access-store.ts',
     'registry/storage/durable-files.ts',
     'registry/audit/audit-log.ts',
     'registry/domain',
     'registry/config.ts',
+    'registry/config-access.ts',
     'registry/secret-value.ts',
   ],
   'registry/jobs': [
@@ -43,6 +44,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'registry/repositories',
     'registry/identity',
     'registry/audit/audit-log.ts',
+    'registry/storage/access-store.ts',
     'registry/storage/metadata-store.ts',
     'registry/domain',
     'registry/config.ts',
@@ -64,7 +66,13 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   'registry/audit': ['registry/audit', 'registry/domain', 'registry/storage/durable-files.ts'],
   'registry/secret-value.ts': [],
-  'registry/config.ts': ['registry/domain', 'registry/storage/places.ts', 'registry/secret-value.ts'],
+  'registry/config.ts': [
+    'registry/domain',
+    'registry/storage/places.ts',
+    'registry/secret-value.ts',
+    'registry/config-access.ts',
+  ],
+  'registry/config-access.ts': ['registry/domain', 'registry/secret-value.ts'],
   'registry/start.ts': ['registry', 'wire'],
   cli: ['cli', 'gateway', 'registry', 'certs', 'wire'],
 }

@@ -1,13 +1,13 @@
 import { RegistryError } from '../domain/errors.ts'
 import type { RepositoryKey } from '../domain/names.ts'
-import { permits } from '../domain/permissions.ts'
 import type { Context } from '../http/context.ts'
 import type { Services } from '../http/services.ts'
-import { callerMay } from '../http/v2/access.ts'
+import { isReachable, tagsAllowed } from '../http/v2/access.ts'
 import { findRepository } from '../http/v2/address.ts'
+import { originOf } from '../http/origin.ts'
 import { pushTargetOf } from '../http/v2/call.ts'
 import { logChange, type Change } from '../http/v2/log-change.ts'
-import type { Caller } from '../identity/authenticate.ts'
+import { principalOf, type Caller } from '../identity/authenticate.ts'
 import { challenge, identify } from './identify.ts'
 import { parseItemPath, type Item } from './item.ts'
 
@@ -23,8 +23,9 @@ export async function deleteItem(ctx: Context, services: Services): Promise<void
   const parsed = parseItemPath(path.slice(services.config.context.length + 1))
   if (!parsed) throw nothingAt(path)
   const caller = await identify(ctx, services)
-  const permitted = parsed.items.filter((item) => mayDelete(services, caller, parsed.repository, item))
-  if (permitted.length === 0) return refuse(ctx, caller, path)
+  const permitted: Item[] = []
+  for (const item of parsed.items) if (await mayDelete(services, caller, parsed.repository, item)) permitted.push(item)
+  if (permitted.length === 0) return refuse(ctx, services, caller, { ...parsed, path })
 
   const repository = findRepository(services.repositories, parsed.repository)
   const call = { services, caller, repository }
@@ -33,15 +34,29 @@ export async function deleteItem(ctx: Context, services: Services): Promise<void
   ctx.status = 204
 }
 
-/** A token is good for images alone. */
-function mayDelete(services: Services, caller: Caller, repository: RepositoryKey, item: Item): boolean {
-  if (item.kind !== 'repository') return callerMay(services, caller, 'delete', repository, item.image)
-  return caller.by === 'password' && permits(caller.user, 'delete', repository, undefined, services.config)
+/** Who deletes a repository or an image must be allowed all of it; a token is good for images alone. */
+async function mayDelete(services: Services, caller: Caller, key: RepositoryKey, item: Item): Promise<boolean> {
+  if (item.kind === 'repository') {
+    const rules = await services.directory.rules()
+    return caller.by !== 'token' && rules.extentOf(principalOf(caller), 'delete', key) === 'all'
+  }
+  const allowed = await tagsAllowed(services, caller, 'delete', { repository: key, image: item.image })
+  if (item.kind === 'image') return allowed.extent === 'all'
+  if ('tag' in item.reference) return allowed.has(item.reference.tag)
+  const repository = services.repositories.find(key)
+  return repository ? isReachable(repository, item, item.reference.digest, allowed) : allowed.extent === 'all'
 }
 
-function refuse(ctx: Context, caller: Caller, path: string): never {
-  if (caller.by !== 'password') return challenge(ctx)
-  throw new RegistryError('DENIED', { message: `${caller.user.name} may not delete ${path}` })
+interface Refused {
+  readonly repository: RepositoryKey
+  readonly path: string
+}
+
+function refuse(ctx: Context, services: Services, caller: Caller, { repository, path }: Refused): never {
+  if (caller.by !== 'login') return challenge(ctx)
+  const by = caller.principal.name
+  services.audit.record({ type: 'refused', by, ...originOf(ctx, services), repository, action: 'delete', reason: path })
+  throw new RegistryError('DENIED', { message: `${by} may not delete ${path}` })
 }
 
 /** The one of `items` that is there; undefined when none is. Throws DENIED when several are. */
@@ -85,7 +100,11 @@ async function remove(ctx: Context, call: Change, item: Item): Promise<boolean> 
     }
     case 'manifest': {
       const { image, reference } = item
-      if (!(await target.deleteManifest(image, reference))) return false
+      const allowed = await tagsAllowed(call.services, call.caller, 'delete', {
+        repository: call.repository.key,
+        image,
+      })
+      if (!(await target.deleteManifest(image, reference, (tag) => allowed.has(tag)))) return false
       logChange(ctx, { ...call, image }, 'manifest deleted', reference)
       return true
     }

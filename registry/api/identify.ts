@@ -1,12 +1,14 @@
 import { RegistryError } from '../domain/errors.ts'
 import type { Context } from '../http/context.ts'
+import { callerOf } from '../http/identify.ts'
 import type { Services } from '../http/services.ts'
+import { challengeBasic } from '../http/v2/challenge.ts'
 import type { Caller } from '../identity/authenticate.ts'
 
 /** Who asks. Throws UNAUTHORIZED with a challenge for credentials that are wrong. */
-export async function identify(ctx: Context, { identities }: Services): Promise<Caller> {
+export async function identify(ctx: Context, services: Services): Promise<Caller> {
   try {
-    return await identities.authenticate(ctx.req.headers.authorization)
+    return await callerOf(ctx, services)
   } catch (cause) {
     if (!(cause instanceof RegistryError) || cause.code !== 'UNAUTHORIZED') throw cause
     return challenge(ctx, cause)
@@ -15,6 +17,6 @@ export async function identify(ctx: Context, { identities }: Services): Promise<
 
 /** Throws UNAUTHORIZED, with a challenge that browsers and curl understand. */
 export function challenge(ctx: Context, error = new RegistryError('UNAUTHORIZED')): never {
-  ctx.set('WWW-Authenticate', 'Basic realm="caisson"')
+  challengeBasic(ctx)
   throw error
 }

@@ -1,6 +1,6 @@
 import type { Context } from '../http/context.ts'
 import type { Services } from '../http/services.ts'
-import { requireAdmin } from './require-admin.ts'
+import { requireAdmin } from './require.ts'
 
 /** Artifactory's "Open Metrics": in the text format of Prometheus. */
 export async function answerMetrics(ctx: Context, services: Services): Promise<void> {

@@ -1,16 +1,19 @@
 import { isRepositoryKey } from '../domain/names.ts'
-import { permits } from '../domain/permissions.ts'
 import type { Context } from '../http/context.ts'
 import { publicOrigin } from '../http/public-url.ts'
 import type { Services } from '../http/services.ts'
+import { principalOf } from '../identity/authenticate.ts'
+import { identify } from './identify.ts'
 
 /** Artifactory's "Get Repositories": those that the caller may read in. */
-export async function listRepositories(ctx: Context, { config, identities }: Services): Promise<void> {
-  const principal = await identities.principalOf(await identities.authenticate(ctx.req.headers.authorization))
+export async function listRepositories(ctx: Context, services: Services): Promise<void> {
+  const { config, directory } = services
+  const principal = principalOf(await identify(ctx, services))
+  const rules = await directory.rules()
   const { origin } = publicOrigin({ trusted: ctx.state.trust !== 'none', headers: ctx.req.headers })
   ctx.status = 200
   ctx.body = Object.entries(config.repositories)
-    .filter(([key]) => isRepositoryKey(key) && permits(principal, 'read', key, undefined, config))
+    .filter(([key]) => isRepositoryKey(key) && rules.extentOf(principal, 'read', key) !== 'none')
     .map(([key, repository]) => ({
       key,
       description: repository.description,

@@ -1,6 +1,6 @@
 import type { Context } from '../http/context.ts'
 import type { Services } from '../http/services.ts'
-import { requireAdmin } from './require-admin.ts'
+import { requireAdmin } from './require.ts'
 
 /** For load balancers and monitors; needs no login. */
 export function ping(ctx: Context): void {

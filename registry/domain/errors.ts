@@ -15,6 +15,7 @@ const messages = {
   TOOMANYREQUESTS: 'too many requests',
   // Not in the specification's table, because its cases have none there; the first four are distribution's.
   TAG_INVALID: 'the tag is not valid',
+  TAG_FIXED: 'the tag may not be moved',
   TOO_MANY_TAGS: 'too many tags in one request',
   RANGE_INVALID: 'the requested range cannot be satisfied',
   PAGINATION_NUMBER_INVALID: 'invalid number of results requested',
@@ -31,9 +32,15 @@ export type ErrorCode = keyof typeof messages
 export class RegistryError extends Error {
   readonly code: ErrorCode
   readonly detail: unknown
-  constructor(code: ErrorCode, options: { message?: string; detail?: unknown; cause?: unknown } = {}) {
+  /** When it may be worth trying again, where that is known. */
+  readonly retryAfterSeconds: number | undefined
+  constructor(
+    code: ErrorCode,
+    options: { message?: string; detail?: unknown; cause?: unknown; retryAfterSeconds?: number } = {},
+  ) {
     super(options.message ?? messages[code], { cause: options.cause })
     this.code = code
     this.detail = options.detail
+    this.retryAfterSeconds = options.retryAfterSeconds
   }
 }

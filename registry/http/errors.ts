@@ -29,6 +29,7 @@ export const answers: Readonly<Record<ErrorCode, Answer>> = {
   UNSUPPORTED: { status: 405 },
   TOOMANYREQUESTS: { status: 429, retryAfterSeconds: 5 },
   TAG_INVALID: { status: 400 },
+  TAG_FIXED: { status: 403, as: 'DENIED' },
   TOO_MANY_TAGS: { status: 414, as: 'TAG_INVALID' },
   RANGE_INVALID: { status: 416 },
   PAGINATION_NUMBER_INVALID: { status: 400 },
@@ -47,7 +48,8 @@ export function answerError(ctx: Context, error: unknown, log: Logger): void {
     log.error({ err: error, requestId: id, method: ctx.method, url: ctx.req.url }, 'request failed')
     return render(ctx, 500, 'UNKNOWN', 'internal error: the log of the registry says more', { requestId: id })
   }
-  const { status, as = error.code, retryAfterSeconds } = answers[error.code]
+  const { status, as = error.code, retryAfterSeconds: usual } = answers[error.code]
+  const retryAfterSeconds = error.retryAfterSeconds ?? usual
   if (status >= 500) log.error({ err: error, requestId: requestId(ctx) }, error.message)
   if (retryAfterSeconds !== undefined) ctx.set('Retry-After', String(retryAfterSeconds))
   render(ctx, status, as, error.message, error.detail)

@@ -1,19 +1,27 @@
 import type { Logger } from 'pino'
+import type { AuditLog } from '../audit/audit-log.ts'
 import type { RegistryConfig } from '../config.ts'
+import type { AccessAdministration } from '../identity/access-administration.ts'
+import type { AccessTokenService } from '../identity/access-tokens.ts'
 import type { Identities } from '../identity/authenticate.ts'
-import type { CheckPassword } from '../identity/verified-passwords.ts'
+import type { Directory } from '../identity/directory.ts'
 import type { Tokens } from '../identity/tokens.ts'
 import type { CollectionSummary } from '../jobs/garbage-collection.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Repositories } from '../repositories/repositories.ts'
+import type { Peers } from './peers.ts'
 
 /** What the HTTP side of the registry stands on. */
 export interface Services {
   readonly config: RegistryConfig
   readonly repositories: Repositories
   readonly identities: Identities
-  readonly checkPassword: CheckPassword
+  readonly directory: Directory
+  readonly administration: AccessAdministration
+  readonly accessTokens: AccessTokenService
   readonly tokens: Tokens
+  readonly peers: Peers
+  readonly audit: AuditLog
   readonly metrics: Metrics
   /** One round of garbage collection, at once. */
   readonly collectGarbage: () => Promise<CollectionSummary>

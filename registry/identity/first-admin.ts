@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { open, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { syncDirectory } from '../storage/durable-files.ts'
-import type { Users } from '../storage/metadata-store.ts'
+import type { AccessAdministration } from './access-administration.ts'
 import { checkNewPassword, hashPassword } from './passwords.ts'
 
 export interface FirstAdmin {
@@ -15,20 +15,23 @@ export interface FirstAdmin {
 
 const name = 'admin'
 
-/** Makes the user `admin` unless there are users. Undefined when there were: then nothing is changed. */
+/** Makes the user `admin` unless there are users here, or an admin in the configuration file. Undefined then: nothing is changed. */
 export async function ensureFirstAdmin(
-  users: Users,
+  administration: AccessAdministration,
   dataDirectory: string,
   chosen: string | undefined,
 ): Promise<FirstAdmin | undefined> {
-  if ((await users.listUsers()).length > 0) return undefined
+  const { declared } = administration
+  const users = await administration.listUsers()
+  if (users.some(({ name, admin }) => admin || !declared.users.has(name))) return undefined
   const password = chosen ?? generatePassword()
   checkNewPassword(password)
 
   const file = chosen === undefined ? join(dataDirectory, 'admin-password') : undefined
   // Before the user: killed in between, the next start makes another password instead of one that nobody knows.
   if (file !== undefined) await keep(file, password)
-  await users.addUser({ name, passwordHash: await hashPassword(password), admin: true })
+  const record = { kind: 'user', realm: 'internal', email: undefined, realmGroups: [], lastLogin: undefined } as const
+  await administration.addUser({ ...record, name, passwordHash: await hashPassword(password), admin: true })
   return { name, password, generated: chosen === undefined, file }
 }
 

@@ -1,44 +1,95 @@
-import { createHmac, randomBytes } from 'node:crypto'
-import type { UserRecord, Users } from '../storage/metadata-store.ts'
+import { createHmac, hash, randomBytes } from 'node:crypto'
+import type { UserRecord } from '../storage/access-store.ts'
+import type { AccessAdministration } from './access-administration.ts'
 import { atMost } from './at-most.ts'
+import type { Directory } from './directory.ts'
 import { memoryCache } from './memory-cache.ts'
 import { hashPassword, verifyPassword } from './passwords.ts'
+import type { UserSource } from './user-source.ts'
 
-/** The user when the password is right. A right password is remembered, so that a push does not cost a hash a request. */
-export type CheckPassword = (name: string, password: string) => Promise<UserRecord | undefined>
+export interface PasswordCheck {
+  /** The user, when this very password was found right a short while ago: a push must not cost a hash a request. */
+  recall(name: string, password: string): Promise<UserRecord | undefined>
+  /** The user when the password is right, whoever keeps it. Throws UNAVAILABLE when that one cannot be asked. */
+  verify(name: string, password: string): Promise<UserRecord | undefined>
+}
+
+interface Parts {
+  readonly directory: Directory
+  readonly administration: AccessAdministration
+  /** Asked in this order for a name that no other realm has. */
+  readonly sources: readonly UserSource[]
+}
 
 const rememberMs = 5 * 60_000
+/** Nobody tells us when a password changes elsewhere. */
+const rememberElsewhereMs = 60_000
 const maxRemembered = 10_000
 /** argon2 runs on the threads that files are read with: a flood of wrong passwords must leave some of them. */
 const concurrentHashes = 2
 
-export async function openPasswordCheck(users: Users): Promise<CheckPassword> {
+export async function openPasswordCheck({ directory, administration, sources }: Parts): Promise<PasswordCheck> {
   const remembered = memoryCache<true>(maxRemembered)
-  const running = new Map<string, Promise<boolean>>()
+  const running = new Map<string, Promise<UserRecord | undefined>>()
   const inTurn = atMost(concurrentHashes)
   const key = randomBytes(32)
   // Verified in place of a user who does not exist, so that the time taken does not tell who does.
   const nobody = await hashPassword(randomBytes(32).toString('hex'))
 
-  async function verify(attempt: string, password: string, passwordHash: string): Promise<boolean> {
-    const right = await inTurn(() => verifyPassword(password, passwordHash))
-    if (right && passwordHash !== nobody) await remembered.set(attempt, true, rememberMs)
-    return right
+  /** The kept hash is part of it, so that a new password counts at once. */
+  const attemptOf = (name: string, password: string, { realm, passwordHash = '' }: UserRecord): string =>
+    createHmac('sha256', key)
+      .update(JSON.stringify([name, password, realm, passwordHash]))
+      .digest('base64')
+
+  const verifyHere = async (user: UserRecord | undefined, password: string): Promise<UserRecord | undefined> => {
+    const right = await inTurn(() => verifyPassword(password, user?.passwordHash ?? nobody))
+    return right && user?.passwordHash !== undefined ? user : undefined
   }
 
-  return async (name, password) => {
-    const user = await users.findUser(name)
-    const passwordHash = user?.passwordHash ?? nobody
-    // The kept hash is part of it, so that a new password counts at once.
-    const attempt = createHmac('sha256', key)
-      .update(JSON.stringify([name, password, passwordHash]))
-      .digest('base64')
-    if (await remembered.get(attempt)) return user
-    let verification = running.get(attempt)
-    if (!verification) {
-      verification = verify(attempt, password, passwordHash).finally(() => running.delete(attempt))
-      running.set(attempt, verification)
+  const verifyElsewhere = async (name: string, password: string): Promise<UserRecord | undefined> => {
+    for (const source of sources) {
+      const found = await source.checkPassword(name, password)
+      if (!found) continue
+      const { realm } = source
+      const { admin, email, groups } = found
+      const ours = await administration.keepRealmUser({ name: found.name, realm, admin, email, realmGroups: groups })
+      return ours ? await administration.findUser(found.name) : undefined
     }
-    return (await verification) ? user : undefined
+    return undefined
   }
+
+  const verify = async (name: string, password: string): Promise<UserRecord | undefined> => {
+    const known = await administration.findUser(name)
+    if (known?.realm === 'internal' || (!known && sources.length === 0)) return verifyHere(known, password)
+    return verifyElsewhere(name, password)
+  }
+
+  return {
+    async recall(name, password) {
+      const known = await directory.find(name)
+      return known && (await remembered.get(attemptOf(name, password, known.record))) ? known.record : undefined
+    },
+
+    async verify(name, password) {
+      // Many requests come at once when a client begins.
+      const asked = JSON.stringify([name, password])
+      let verification = running.get(asked)
+      if (!verification) {
+        verification = verify(name, password).finally(() => running.delete(asked))
+        running.set(asked, verification)
+      }
+      const user = await verification
+      if (user) {
+        const forMs = user.realm === 'internal' ? rememberMs : rememberElsewhereMs
+        await remembered.set(attemptOf(user.name, password, user), true, forMs)
+      }
+      return user
+    },
+  }
+}
+
+/** Another one after each change of the password; says nothing of it. Undefined: it is kept elsewhere, or there is none. */
+export function passwordStamp({ passwordHash }: UserRecord): string | undefined {
+  return passwordHash === undefined ? undefined : hash('sha256', passwordHash, 'base64url').slice(0, 16)
 }

@@ -1,11 +1,13 @@
 import { setTimeout } from 'node:timers/promises'
+import type { AntPattern } from '../domain/ant-pattern.ts'
 import type { Digest, DigestAlgorithm } from '../domain/digest.ts'
 import { RegistryError } from '../domain/errors.ts'
 import { parseManifest, type Manifest, type ManifestContents } from '../domain/manifest.ts'
 import type { ImageName, Reference, RepositoryKey, Tag } from '../domain/names.ts'
+import { noTag } from '../domain/tag-set.ts'
 import type { BlobStore, UploadId } from '../storage/blob-store.ts'
-import type { ImageRef, Images, Page, ReferrerQuery, UploadOwners, Use } from '../storage/metadata-store.ts'
-import type { BlobHandle, PushTarget, Repository } from './repository.ts'
+import type { ImageRef, Images, MayTake, Page, ReferrerQuery, UploadOwners, Use } from '../storage/metadata-store.ts'
+import type { BlobHandle, PushRights, PushTarget, Repository } from './repository.ts'
 
 const deletionCheckMs = 50
 const deletionChecks = 100
@@ -24,6 +26,8 @@ export interface LocalLimits {
   readonly quotaBytes?: number | undefined
   /** Unfinished ones, in all repositories together. */
   readonly uploadsPerUser?: number | undefined
+  /** Tags that are neither moved nor deleted once they are there. */
+  readonly immutableTags?: AntPattern | undefined
 }
 
 /** Hosts images. Bytes before names: a blob is durable before the image is said to have it. */
@@ -67,14 +71,28 @@ export class LocalRepository implements Repository, PushTarget {
     return this.#metadata.listReferrers(this.#of(image), query)
   }
 
-  async putManifest(image: ImageName, manifest: Manifest, tags: readonly Tag[]): Promise<ManifestContents> {
+  async tagsHolding(image: ImageName, digest: Digest) {
+    return this.#metadata.tagsHolding(this.#of(image), digest)
+  }
+
+  async putManifest(
+    image: ImageName,
+    manifest: Manifest,
+    tags: readonly Tag[],
+    { mayTake = always, mayName }: PushRights = {},
+  ): Promise<ManifestContents> {
     const contents = parseManifest(manifest.mediaType, manifest.bytes)
-    await this.#metadata.putManifest(this.#of(image), manifest, contents, tags)
+    if (mayName) await refuseHidden([...contents.blobs, ...contents.entries], mayName)
+    await this.#withFixedTags(image, mayTake, (mayTake) =>
+      this.#metadata.putManifest(this.#of(image), manifest, contents, tags, mayTake),
+    )
     return contents
   }
 
-  async deleteManifest(image: ImageName, reference: Reference): Promise<boolean> {
-    return this.#metadata.deleteManifest(this.#of(image), reference)
+  async deleteManifest(image: ImageName, reference: Reference, mayTake: MayTake = always): Promise<boolean> {
+    return this.#withFixedTags(image, mayTake, (mayTake) =>
+      this.#metadata.deleteManifest(this.#of(image), reference, mayTake),
+    )
   }
 
   async deleteBlob(image: ImageName, digest: Digest): Promise<boolean> {
@@ -86,11 +104,19 @@ export class LocalRepository implements Repository, PushTarget {
   }
 
   async deleteImage(image: ImageName): Promise<boolean> {
-    return this.#metadata.deleteImage(this.#of(image))
+    if (!this.#limits.immutableTags) return this.#metadata.deleteImage(this.#of(image))
+    return this.#withFixedTags(image, always, (mayTake) => this.#metadata.deleteImage(this.#of(image), mayTake))
   }
 
   async deleteImages(): Promise<number> {
-    return this.#metadata.deleteImages(this.key)
+    const { immutableTags } = this.#limits
+    if (!immutableTags) return this.#metadata.deleteImages(this.key)
+    return orImmutable(this.key, () =>
+      this.#metadata.deleteImages(this.key, (image) => {
+        const fixed = immutableTags.tagsOf(image)
+        return (tag) => !fixed.has(tag)
+      }),
+    )
   }
 
   async mount(image: ImageName, digest: Digest, from: ImageRef): Promise<boolean> {
@@ -165,6 +191,27 @@ export class LocalRepository implements Repository, PushTarget {
     throw new RegistryError('UNAVAILABLE', { message: 'the blob is just being deleted: try again', detail: { digest } })
   }
 
+  /** Immutable tags stay where they are, whoever asks. */
+  async #withFixedTags<result>(
+    image: ImageName,
+    mayTake: MayTake,
+    change: (mayTake: MayTake) => Promise<result>,
+  ): Promise<result> {
+    const immutable = this.#limits.immutableTags?.tagsOf(image) ?? noTag
+    if (immutable.extent === 'none') return change(mayTake)
+    // What the caller itself may not is said first: that is the nearer reason.
+    const refused = new Set<string>()
+    return orImmutable(
+      this.key,
+      () =>
+        change((tag) => {
+          if (!mayTake(tag)) refused.add(tag)
+          return mayTake(tag) && !immutable.has(tag)
+        }),
+      (tag) => !refused.has(tag),
+    )
+  }
+
   #of(image: ImageName): ImageRef {
     return { repository: this.key, image }
   }
@@ -176,6 +223,32 @@ export class LocalRepository implements Repository, PushTarget {
 
   #handle(digest: Digest, size: number): BlobHandle {
     return { size, open: (range) => this.#blobs.open(digest, range), path: () => this.#blobs.path(digest) }
+  }
+}
+
+function always(): boolean {
+  return true
+}
+
+async function refuseHidden(named: readonly Digest[], mayName: (digest: Digest) => Promise<boolean>): Promise<void> {
+  for (const digest of named)
+    if (!(await mayName(digest))) throw new RegistryError('MANIFEST_BLOB_UNKNOWN', { detail: { missing: [digest] } })
+}
+
+/** TAG_FIXED of an immutable tag becomes DENIED with that reason. */
+async function orImmutable<result>(
+  repository: RepositoryKey,
+  change: () => Promise<result>,
+  isImmutable: (tag: string) => boolean = always,
+): Promise<result> {
+  try {
+    return await change()
+  } catch (cause) {
+    if (!(cause instanceof RegistryError) || cause.code !== 'TAG_FIXED') throw cause
+    const { tag } = cause.detail as { readonly tag: string }
+    if (!isImmutable(tag)) throw cause
+    const message = `the tag ${tag} is immutable: ${repository} has it in its immutableTags`
+    throw new RegistryError('DENIED', { message, detail: { tag }, cause })
   }
 }
 

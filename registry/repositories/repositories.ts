@@ -1,4 +1,5 @@
 import { quotaBytesOf, type RegistryConfig, type RepositoryConfig } from '../config.ts'
+import { compilePatterns } from '../domain/ant-pattern.ts'
 import { isRepositoryKey, type RepositoryKey } from '../domain/names.ts'
 import { LocalRepository, type Storage } from './local-repository.ts'
 import type { Repository } from './repository.ts'
@@ -36,6 +37,7 @@ function openRepository(
         ? new LocalRepository(key, storage, {
             uploadsPerUser,
             quotaBytes: quotaBytesOf(config),
+            ...(config.immutableTags.length > 0 && { immutableTags: compilePatterns(config.immutableTags) }),
           })
         : new UnservedRepository(key, 'local', 'local (apiVersion v1)')
     case 'remote':

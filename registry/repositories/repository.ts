@@ -5,7 +5,7 @@ import type { Manifest, ManifestContents } from '../domain/manifest.ts'
 import type { ImageName, Reference, RepositoryKey, Tag } from '../domain/names.ts'
 import type { Referrer } from '../domain/referrer.ts'
 import type { UploadId } from '../storage/blob-store.ts'
-import type { ImageRef, Page, ReferrerQuery, Use } from '../storage/metadata-store.ts'
+import type { ImageRef, MayTake, Page, ReferrerQuery, Use } from '../storage/metadata-store.ts'
 
 export interface BlobHandle {
   readonly size: number
@@ -24,16 +24,32 @@ export interface Repository {
   blob(image: ImageName, digest: Digest, use?: Use): Promise<BlobHandle | undefined>
   tags(image: ImageName, after: string | undefined, limit: number): Promise<Page<Tag> | undefined>
   images(after: string | undefined, limit: number): Promise<Page<ImageName>>
+  /** Tags that the manifest or blob can be come to by, and whether any tag or manifest names it. */
+  tagsHolding(image: ImageName, digest: Digest): Promise<{ readonly tags: readonly Tag[]; readonly held: boolean }>
   referrers(
     image: ImageName,
     query: ReferrerQuery,
   ): Promise<{ readonly items: readonly Referrer[]; readonly next: Digest | undefined }>
 }
 
+/** What of the image is for the one who pushes. Undefined: all of it. */
+export interface PushRights {
+  /** Whether a tag may be taken from what it is on. Else TAG_FIXED is thrown. */
+  readonly mayTake?: MayTake | undefined
+  /** Whether a manifest or blob of the image may be named; what may not is as if the image did not have it. */
+  readonly mayName?: ((digest: Digest) => Promise<boolean>) | undefined
+}
+
 export interface PushTarget {
-  /** Resolves with what it names. Throws MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN. */
-  putManifest(image: ImageName, manifest: Manifest, tags: readonly Tag[]): Promise<ManifestContents>
-  deleteManifest(image: ImageName, reference: Reference): Promise<boolean>
+  /** Resolves with what it names. Throws MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, TAG_FIXED, and DENIED for an immutable tag. */
+  putManifest(
+    image: ImageName,
+    manifest: Manifest,
+    tags: readonly Tag[],
+    rights?: PushRights,
+  ): Promise<ManifestContents>
+  /** Throws TAG_FIXED, and DENIED for an immutable tag; so do the deletions of images. */
+  deleteManifest(image: ImageName, reference: Reference, mayTake?: MayTake): Promise<boolean>
   deleteBlob(image: ImageName, digest: Digest): Promise<boolean>
   /** Also when all that it has are blobs, or an upload. */
   hasImage(image: ImageName): Promise<boolean>

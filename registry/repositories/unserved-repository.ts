@@ -35,6 +35,10 @@ export class UnservedRepository implements Repository {
     throw this.#refusal()
   }
 
+  async tagsHolding(): Promise<never> {
+    throw this.#refusal()
+  }
+
   async referrers(): Promise<never> {
     throw this.#refusal()
   }

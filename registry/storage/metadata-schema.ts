@@ -1,6 +1,7 @@
 import type { Generated, Kysely } from 'kysely'
 import type { Digest } from '../domain/digest.ts'
 import type { ImageName, RepositoryKey, Tag } from '../domain/names.ts'
+import type { Realm, TokenKind } from './access-store.ts'
 import type { UploadId } from './blob-store.ts'
 
 /** The tables, as the last of `migrations/` leaves them. Only parsed values are ever written, so they are read as such. */
@@ -27,7 +28,33 @@ export interface MetadataSchema {
   link_reviews: { image_id: number; digest: Digest; since: string }
   blob_reviews: { digest: Digest; since: string }
   repository_usage: { repository: RepositoryKey; bytes: number }
-  users: { name: string; password_hash: string; admin: 0 | 1 }
+  users: {
+    name: string
+    kind: 'user' | 'robot'
+    realm: Realm
+    password_hash: string | null
+    admin: 0 | 1
+    email: string | null
+    realm_groups: string
+    last_login: string | null
+  }
+  groups: { name: string; description: string; auto_join: 0 | 1; admins: 0 | 1 }
+  group_members: { group_name: string; user_name: string }
+  permission_targets: { name: string; repositories: string; includes: string; excludes: string }
+  permission_grants: { target_name: string; holder_kind: 'user' | 'group'; holder_name: string; actions: string }
+  access_tokens: {
+    id: string
+    kind: TokenKind
+    user_name: string
+    secret_hash: string
+    scope: string
+    description: string
+    issued_at: string
+    expires_at: string | null
+    last_used_at: string | null
+  }
+  signing_keys: { id: string; jwk: string; made_at: string }
+  access_version: { only_row: 1; version: number }
   secrets: { name: string; value: string }
 }
 

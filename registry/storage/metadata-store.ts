@@ -3,6 +3,7 @@ import type { ImageName, ImageRef, Reference, RepositoryKey, Tag } from '../doma
 import type { Referrer } from '../domain/referrer.ts'
 import type { Manifest, ManifestContents } from '../domain/manifest.ts'
 import type { UploadId } from './blob-store.ts'
+import type { AccessStore } from './access-store.ts'
 import type { Garbage } from './garbage.ts'
 import type { Integrity } from './integrity.ts'
 
@@ -43,24 +44,45 @@ export interface UploadOptions {
   readonly maxRepositoryBytes?: number | undefined
 }
 
+/** Whether a tag may be taken from the manifest that it is on. Asked within the transaction. */
+export type MayTake = (tag: Tag) => boolean
+
 /** What refers to what. Each method is one transaction. */
 export interface Images {
   findManifest(of: ImageRef, reference: Reference, use?: Use): Promise<Manifest | undefined>
   /**
    * Keeps the bytes, moves `tags` to them and records what `contents` names, all or nothing, durably. Throws
-   * MANIFEST_BLOB_UNKNOWN, with the missing digests in its detail, when the image has not all that the manifest requires.
+   * MANIFEST_BLOB_UNKNOWN, with the missing digests in its detail, when the image has not all that the manifest requires;
+   * TAG_FIXED for a tag that is on another manifest and may not be taken from it.
    */
-  putManifest(of: ImageRef, manifest: Manifest, contents: ManifestContents, tags: readonly Tag[]): Promise<void>
-  /** Removes a tag alone, or a manifest with all tags on it. Throws DENIED while another manifest of the image names it. */
-  deleteManifest(of: ImageRef, reference: Reference): Promise<boolean>
+  putManifest(
+    of: ImageRef,
+    manifest: Manifest,
+    contents: ManifestContents,
+    tags: readonly Tag[],
+    mayTake?: MayTake,
+  ): Promise<void>
+  /**
+   * Removes a tag alone, or a manifest with all tags on it. Throws DENIED while another manifest of the image names it, TAG_FIXED when
+   * one of the tags may not be taken from it.
+   */
+  deleteManifest(of: ImageRef, reference: Reference, mayTake?: MayTake): Promise<boolean>
   /** Whether it has anything: manifests, blobs, or an upload that has begun. */
   hasImage(of: ImageRef): Promise<boolean>
-  /** False when there was no such image. Nothing of it is there any more when this resolves; its space comes back later. */
-  deleteImage(of: ImageRef): Promise<boolean>
-  /** All images of the repository. Resolves with how many there were. */
-  deleteImages(repository: RepositoryKey): Promise<number>
+  /**
+   * False when there was no such image. Nothing of it is there any more when this resolves; its space comes back later. Throws
+   * TAG_FIXED when one of its tags may not be taken; asking that costs what it has of them.
+   */
+  deleteImage(of: ImageRef, mayTake?: MayTake): Promise<boolean>
+  /** All images of the repository, or none. Resolves with how many there were. */
+  deleteImages(repository: RepositoryKey, mayTake?: (image: ImageName) => MayTake): Promise<number>
   /** Undefined when there is no such image. In byte order. */
   listTags(of: ImageRef, after: string | undefined, limit: number): Promise<Page<Tag> | undefined>
+  /**
+   * Tags that hold the manifest or blob: those on it, and those on what names it or is its subject, however far away. `held`: whether
+   * any tag or manifest does. Costs what the image has of these.
+   */
+  tagsHolding(of: ImageRef, digest: Digest): Promise<{ readonly tags: readonly Tag[]; readonly held: boolean }>
   /** Images that have a manifest, in byte order. */
   listImages(repository: RepositoryKey, after: string | undefined, limit: number): Promise<Page<ImageName>>
   /** In the order of their digests; `next` is a digest. */
@@ -106,27 +128,4 @@ export interface UploadOwner {
   readonly expected: Digest | undefined
 }
 
-export interface UserRecord {
-  readonly name: string
-  /** As `identity/passwords.ts` encodes it; says its own parameters. */
-  readonly passwordHash: string
-  readonly admin: boolean
-}
-
-export interface Users {
-  findUser(name: string): Promise<UserRecord | undefined>
-  /** False when the name is taken. */
-  addUser(user: UserRecord): Promise<boolean>
-  setPassword(name: string, passwordHash: string): Promise<boolean>
-  /** The last admin stays: nobody could undo it. */
-  removeUser(name: string): Promise<'removed' | 'unknown' | 'last admin'>
-  listUsers(): Promise<readonly UserRecord[]>
-}
-
-/** Small values that the product makes once and keeps, such as the token signing key. */
-export interface Secrets {
-  /** The kept value; when there is none, `make`'s is kept and returned. */
-  secret(name: string, make: () => Promise<string>): Promise<string>
-}
-
-export type MetadataStore = Images & UploadOwners & Garbage & Integrity & Users & Secrets & AsyncDisposable
+export type MetadataStore = Images & UploadOwners & Garbage & Integrity & AccessStore & AsyncDisposable

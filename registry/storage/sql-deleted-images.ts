@@ -2,11 +2,12 @@ import { sql } from 'kysely'
 import type { RepositoryKey } from '../domain/names.ts'
 import type { Garbage } from './garbage.ts'
 import type { MetadataDatabase } from './metadata-schema.ts'
-import type { Images } from './metadata-store.ts'
+import type { Images, MayTake } from './metadata-store.ts'
 import { deletedImages, dropIfEmpty, findImageId } from './sql-image-id.ts'
 import { weightOf } from './sql-removals.ts'
 import { shrinkUsageByImage } from './sql-repository-usage.ts'
 import { reviewBlob } from './sql-reviews.ts'
+import { tagFixed } from './tag-fixed.ts'
 
 /**
  * An image may have ten thousands of manifests: deleting it takes its name away, at once and all of it. What it had is taken in small
@@ -19,17 +20,20 @@ export function sqlDeletedImages(
   return {
     hasImage: async (of) => (await findImageId(db, of)) !== undefined,
 
-    deleteImage: (of) =>
+    deleteImage: (of, mayTake) =>
       db.transaction().execute(async (db) => {
         const id = await findImageId(db, of)
         if (id === undefined) return false
+        if (mayTake) await refuseFixed(db, id, mayTake)
         await shrinkUsageByImage(db, of.repository, id)
         await takeNames(db, of.repository, id)
         return true
       }),
 
-    deleteImages: (repository) =>
+    deleteImages: (repository, mayTake) =>
       db.transaction().execute(async (db) => {
+        const images = mayTake ? await imagesOf(db, repository) : []
+        for (const { id, name } of images) if (mayTake) await refuseFixed(db, id, mayTake(name))
         await db.deleteFrom('repository_usage').where('repository', '=', repository).execute()
         return takeNames(db, repository, undefined)
       }),
@@ -45,6 +49,16 @@ export function sqlDeletedImages(
         return { reviewed }
       }),
   }
+}
+
+async function imagesOf(db: MetadataDatabase, repository: RepositoryKey) {
+  return db.selectFrom('images').where('repository', '=', repository).select(['id', 'name']).execute()
+}
+
+async function refuseFixed(db: MetadataDatabase, imageId: number, mayTake: MayTake): Promise<void> {
+  const tags = await db.selectFrom('tags').where('image_id', '=', imageId).select('name').execute()
+  const fixed = tags.find(({ name }) => !mayTake(name))
+  if (fixed) throw tagFixed(fixed.name)
 }
 
 async function takeNames(db: MetadataDatabase, from: RepositoryKey, id: number | undefined): Promise<number> {

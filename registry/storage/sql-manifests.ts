@@ -6,6 +6,7 @@ import type { MetadataDatabase } from './metadata-schema.ts'
 import type { ImageRef, Images } from './metadata-store.ts'
 import { parameter, prepare } from './prepared-query.ts'
 import { ensureImageId, findImageId } from './sql-image-id.ts'
+import { tagFixed } from './tag-fixed.ts'
 import { findNaming, keepReferences, refuseMissing } from './sql-manifest-references.ts'
 import { removeManifest, removeTag } from './sql-removals.ts'
 import { reviewManifest, reviewWhatItHolds } from './sql-reviews.ts'
@@ -58,10 +59,11 @@ export function sqlManifests(
   return {
     findManifest: (of, reference, use = 'read') => (use === 'rely' ? rely(of, reference) : find(db, of, reference)),
 
-    putManifest: (of, manifest, contents, tags) =>
+    putManifest: (of, manifest, contents, tags, mayTake = always) =>
       db.transaction().execute(async (db) => {
         const imageId = await ensureImageId(db, of)
         const at = now().toISOString()
+        for (const tag of tags) if (!mayTake(tag)) await refuseMoved(db, imageId, tag, manifest.digest)
         if (!(await isKept(db, imageId, manifest))) {
           await keep(db, imageId, manifest, contents, at)
           await refuseMissing(db, imageId, manifest.digest)
@@ -70,16 +72,24 @@ export function sqlManifests(
         if (tags.length === 0) await reviewManifest(db, imageId, manifest.digest, at)
       }),
 
-    deleteManifest: (of, reference) =>
+    deleteManifest: (of, reference, mayTake = always) =>
       db.transaction().execute(async (db) => {
         const imageId = await findImageId(db, of)
         if (imageId === undefined) return false
         const at = now().toISOString()
-        if ('tag' in reference) return removeTag(db, imageId, reference.tag, at)
+        if ('tag' in reference) {
+          if (!mayTake(reference.tag)) await refuseMoved(db, imageId, reference.tag, undefined)
+          return removeTag(db, imageId, reference.tag, at)
+        }
         await refuseNamed(db, imageId, reference.digest)
+        for (const tag of await tagsOn(db, imageId, reference.digest)) if (!mayTake(tag)) throw tagFixed(tag)
         return removeManifest(db, imageId, reference.digest, at)
       }),
   }
+}
+
+function always(): boolean {
+  return true
 }
 
 /** Under the same media type, and with bytes that have not rotted since. */
@@ -119,19 +129,35 @@ async function keep(
   await keepReferences(db, imageId, digest, contents)
 }
 
-async function moveTag(db: MetadataDatabase, image_id: number, name: Tag, digest: Digest, updated_at: string) {
-  const before = await db
+async function digestOfTag(db: MetadataDatabase, imageId: number, name: Tag): Promise<Digest | undefined> {
+  const row = await db
     .selectFrom('tags')
     .select('digest')
-    .where('image_id', '=', image_id)
+    .where('image_id', '=', imageId)
     .where('name', '=', name)
     .executeTakeFirst()
+  return row?.digest
+}
+
+/** `to`: undefined when the tag is to be nowhere. */
+async function refuseMoved(db: MetadataDatabase, imageId: number, tag: Tag, to: Digest | undefined): Promise<void> {
+  const before = await digestOfTag(db, imageId, tag)
+  if (before !== undefined && before !== to) throw tagFixed(tag)
+}
+
+async function tagsOn(db: MetadataDatabase, imageId: number, digest: Digest): Promise<readonly Tag[]> {
+  const tags = db.selectFrom('tags').where('image_id', '=', imageId).where('digest', '=', digest).select('name')
+  return (await tags.execute()).map(({ name }) => name)
+}
+
+async function moveTag(db: MetadataDatabase, image_id: number, name: Tag, digest: Digest, updated_at: string) {
+  const before = await digestOfTag(db, image_id, name)
   await db
     .insertInto('tags')
     .values({ image_id, name, digest, updated_at })
     .onConflict((taken) => taken.columns(['image_id', 'name']).doUpdateSet({ digest, updated_at }))
     .execute()
-  if (before && before.digest !== digest) await reviewManifest(db, image_id, before.digest, updated_at)
+  if (before !== undefined && before !== digest) await reviewManifest(db, image_id, before, updated_at)
 }
 
 async function refuseNamed(db: MetadataDatabase, imageId: number, digest: Digest): Promise<void> {

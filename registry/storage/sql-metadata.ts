@@ -1,14 +1,20 @@
 import type { MetadataDatabase } from './metadata-schema.ts'
 import type { MetadataStore } from './metadata-store.ts'
+import { sqlAccessTokens } from './sql-access-tokens.ts'
+import { sqlAccessVersion } from './sql-access-version.ts'
 import { sqlBlobLinks } from './sql-blob-links.ts'
 import { sqlDeletedImages } from './sql-deleted-images.ts'
 import { sqlGarbage } from './sql-garbage.ts'
+import { sqlGroups } from './sql-groups.ts'
 import { sqlIntegrity } from './sql-integrity.ts'
 import { sqlManifests } from './sql-manifests.ts'
 import { sqlNames } from './sql-names.ts'
+import { sqlPermissionTargets } from './sql-permission-targets.ts'
 import { sqlReferrers } from './sql-referrers.ts'
 import { sqlRepositoryUsage } from './sql-repository-usage.ts'
 import { sqlSecrets } from './sql-secrets.ts'
+import { sqlSigningKeys } from './sql-signing-keys.ts'
+import { sqlTagHolders } from './sql-tag-holders.ts'
 import { sqlUploadOwners } from './sql-upload-owners.ts'
 import { sqlUsers } from './sql-users.ts'
 
@@ -24,8 +30,14 @@ export function sqlMetadata(db: MetadataDatabase, now: () => Date): MetadataStor
     ...sqlGarbage(db, now),
     ...sqlIntegrity(db),
     ...sqlUploadOwners(db, now),
+    ...sqlTagHolders(db),
     ...sqlUsers(db),
+    ...sqlGroups(db),
+    ...sqlPermissionTargets(db),
+    ...sqlAccessTokens(db),
+    ...sqlSigningKeys(db),
     ...sqlSecrets(db),
+    ...sqlAccessVersion(db),
     [Symbol.asyncDispose]: () => db.destroy(),
   }
 }

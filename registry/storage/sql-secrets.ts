@@ -1,5 +1,5 @@
 import type { MetadataDatabase } from './metadata-schema.ts'
-import type { Secrets } from './metadata-store.ts'
+import type { Secrets } from './access-store.ts'
 
 export function sqlSecrets(db: MetadataDatabase): Secrets {
   const find = async (name: string): Promise<string | undefined> => {

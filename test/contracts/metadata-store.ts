@@ -13,6 +13,7 @@ import {
 } from '../../registry/domain/names.ts'
 import { newUploadId } from '../../registry/domain/upload-id.ts'
 import type { ImageRef, MetadataStore, ReferrerQuery } from '../../registry/storage/metadata-store.ts'
+import { userNamed } from '../helpers/users.ts'
 import { sha256, unknownUpload } from './blob-store.ts'
 
 export interface MetadataStoreFixture extends AsyncDisposable {
@@ -314,25 +315,6 @@ export function metadataStoreContract(setUp: () => Promise<MetadataStoreFixture>
     assert.equal(await store.hasImage(app), false)
   })
 
-  contract('users are added once, changed, listed in byte order and removed', async (store) => {
-    const [bob, zoe] = [user('bob'), { ...user('Zoe'), admin: true }]
-    assert.equal(await store.addUser(bob), true)
-    assert.equal(await store.addUser(zoe), true)
-    assert.equal(await store.addUser({ ...bob, passwordHash: 'another' }), false)
-    assert.deepEqual(await store.findUser('bob'), bob)
-    assert.deepEqual(await store.listUsers(), [zoe, bob])
-    assert.equal(await store.findUser('BOB'), undefined)
-
-    assert.equal(await store.setPassword('bob', 'changed'), true)
-    assert.deepEqual(await store.findUser('bob'), { ...bob, passwordHash: 'changed' })
-    assert.deepEqual(await store.findUser('Zoe'), zoe)
-    assert.equal(await store.setPassword('nobody', 'changed'), false)
-
-    assert.equal(await store.removeUser('bob'), 'removed')
-    assert.equal(await store.removeUser('bob'), 'unknown')
-    assert.deepEqual(await store.listUsers(), [zoe])
-  })
-
   contract('a secret is made once and kept', async (store, fixture) => {
     assert.equal(await store.secret('key', async () => 'first'), 'first')
     const unexpected = async () => assert.fail('made again')
@@ -367,14 +349,14 @@ export function metadataStoreContract(setUp: () => Promise<MetadataStoreFixture>
     await store.linkBlob(app, sha256('a'), 7)
     await push(store, app, manifest('one'), ['v1'], { blobs: [sha256('a')] })
     await store.addUpload(app, id)
-    await store.addUser(user('bob'))
+    await store.addUser(userNamed('bob'))
     await store[Symbol.asyncDispose]()
 
     await using restarted = await fixture.open()
     assert.deepEqual(plain(await restarted.findManifest(app, tag('v1'))), plain(manifest('one')))
     assert.deepEqual(await restarted.findBlob(app, sha256('a')), { size: 7 })
     assert.equal(await restarted.ownsUpload(app, id), true)
-    assert.deepEqual(await restarted.findUser('bob'), user('bob'))
+    assert.deepEqual(await restarted.findUser('bob'), userNamed('bob'))
   })
 }
 
@@ -411,10 +393,6 @@ function tag(name: string): { readonly tag: Tag } {
 
 function digest(content: string): { readonly digest: Digest } {
   return { digest: sha256(content) }
-}
-
-function user(name: string) {
-  return { name, passwordHash: `hash of ${name}`, admin: false }
 }
 
 /** Comparable, whichever kind of byte array a store returns. */

@@ -1,32 +1,63 @@
 import { RegistryError } from '../../domain/errors.ts'
+import type { Login } from '../../identity/authenticate.ts'
 import type { Context } from '../context.ts'
-import { readBody } from '../request-body.ts'
+import { originOf } from '../origin.ts'
+import { readForm } from '../request-form.ts'
 import type { Call } from '../v2/call.ts'
 import { answerJson } from '../v2/page.ts'
-import { giveToken } from './token.ts'
+import { giveToken, scopesIn } from './token.ts'
 
-const maxFormBytes = 64 * 1024
-
-/** RFC 6749 §4.3 with a password, which BuildKit and containerd try before anything else. */
+/** RFC 6749 §4.3 with a password, which BuildKit and containerd try before anything else, and §6 with a refresh token. */
 export async function answerOAuth2(ctx: Context, call: Call): Promise<void> {
   const form = await readForm(ctx)
   if (!form) return refuse(ctx, 400, 'invalid_request', 'expected an application/x-www-form-urlencoded body')
-  const grantType = form.get('grant_type')
-  if (grantType !== 'password')
-    return refuse(ctx, 400, 'unsupported_grant_type', `grant_type is ${grantType ?? 'missing'}: expected password`)
-  const [name, password] = [form.get('username'), form.get('password')]
-  if (name === null || password === null) return refuse(ctx, 400, 'invalid_request', 'username or password is missing')
-
-  const user = await call.services.checkPassword(name, password)
-  // Not 400 as in RFC 6749 §5.2: clients then report a broken registry instead of a wrong password.
-  if (!user) return refuse(ctx, 401, 'invalid_grant', 'wrong user name or password')
-  await giveToken(ctx, call, { kind: 'user', name: user.name, admin: user.admin }, form)
+  switch (form.get('grant_type')) {
+    case 'password':
+      return byPassword(ctx, call, form)
+    case 'refresh_token':
+      return byRefreshToken(ctx, call, form)
+    default: {
+      const grantType = form.get('grant_type') ?? 'missing'
+      return refuse(
+        ctx,
+        400,
+        'unsupported_grant_type',
+        `grant_type is ${grantType}: expected password or refresh_token`,
+      )
+    }
+  }
 }
 
-async function readForm(ctx: Context): Promise<URLSearchParams | undefined> {
-  if (!/^application\/x-www-form-urlencoded(?:;|$)/i.test(ctx.req.headers['content-type'] ?? '')) return undefined
-  const tooLarge = () => new RegistryError('BAD_REQUEST', { message: `the form is larger than ${maxFormBytes} bytes` })
-  return new URLSearchParams((await readBody(ctx, maxFormBytes, tooLarge)).toString())
+async function byPassword(ctx: Context, call: Call, form: URLSearchParams): Promise<void> {
+  const [name, password] = [form.get('username'), form.get('password')]
+  if (name === null || password === null) return refuse(ctx, 400, 'invalid_request', 'username or password is missing')
+  const login = await loginOrNothing(ctx, call, name, password)
+  // Not 400 as in RFC 6749 §5.2: clients then report a broken registry instead of a wrong password.
+  if (!login) return refuse(ctx, 401, 'invalid_grant', 'wrong user name or password')
+  await give(ctx, call, form, login)
+}
+
+async function byRefreshToken(ctx: Context, call: Call, form: URLSearchParams): Promise<void> {
+  const token = form.get('refresh_token')
+  if (token === null) return refuse(ctx, 400, 'invalid_request', 'refresh_token is missing')
+  const login = await call.services.identities.refresh(token)
+  if (!login) return refuse(ctx, 401, 'invalid_grant', 'the refresh token is not valid or has expired: log in again')
+  await give(ctx, call, form, login)
+}
+
+async function give(ctx: Context, call: Call, form: URLSearchParams, login: Login): Promise<void> {
+  const offline = form.get('access_type') === 'offline'
+  await giveToken(ctx, call, login, { scopes: scopesIn(form), service: form.get('service'), offline })
+}
+
+async function loginOrNothing(ctx: Context, call: Call, name: string, password: string): Promise<Login | undefined> {
+  const { services } = call
+  try {
+    return await services.identities.login(name, password, () => originOf(ctx, services))
+  } catch (error) {
+    if (error instanceof RegistryError && error.code === 'UNAUTHORIZED') return undefined
+    throw error
+  }
 }
 
 /** RFC 6749 §5.2. */

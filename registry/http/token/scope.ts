@@ -1,5 +1,6 @@
 import { RegistryError } from '../../domain/errors.ts'
-import { actions, permits, type AccessSettings, type Action, type Principal } from '../../domain/permissions.ts'
+import type { AccessRules } from '../../domain/access-rules.ts'
+import { actions, type Action, type Principal } from '../../domain/permissions.ts'
 import type { Grant, TokenContents } from '../../identity/tokens.ts'
 import { resolveName, type V2Address } from '../v2/address.ts'
 
@@ -16,6 +17,11 @@ const form = /^([a-z]+)(?:\([a-z]+\))?:(.+):([a-z*,]*)$/
 /** More than any client asks for; each one costs a place in the token. */
 const maxScopes = 100
 
+export interface Access {
+  readonly rules: AccessRules
+  readonly anonymousAccess: boolean
+}
+
 /**
  * What of `scopes` the principal may have. What it may not, or what names nothing here, is left out without an error, as
  * distribution's "Token Scope Documentation" wants it; the request that needs it is then refused.
@@ -24,17 +30,26 @@ export function grantScopes(
   scopes: readonly string[],
   principal: Principal,
   address: V2Address,
-  settings: AccessSettings,
-): TokenContents {
+  access: Access,
+): Omit<TokenContents, 'owner'> {
   const grants: Grant[] = []
   let catalog = false
   for (const scope of scopes.slice(0, maxScopes)) {
     const [, type, name = '', words = ''] = form.exec(scope) ?? []
-    if (type === 'registry' && name === 'catalog') catalog ||= mayList(principal, settings)
-    const grant = type === 'repository' ? grantImage(name, words.split(','), principal, address, settings) : undefined
+    if (type === 'registry' && name === 'catalog') catalog ||= principal.kind === 'user' || access.anonymousAccess
+    const grant =
+      type === 'repository' ? grantImage(name, words.split(','), principal, address, access.rules) : undefined
     if (grant) grants.push(grant)
   }
-  return { user: principal.kind === 'user' ? principal.name : undefined, grants, catalog }
+  return { grants, catalog }
+}
+
+/** Keys of the repositories that images are named of. */
+export function repositoriesIn(scopes: readonly string[], address: V2Address): readonly string[] {
+  return scopes.slice(0, maxScopes).flatMap((scope) => {
+    const [, type, name = ''] = form.exec(scope) ?? []
+    return type === 'repository' ? (resolveOrNothing(address, name)?.repository ?? []) : []
+  })
 }
 
 function grantImage(
@@ -42,17 +57,15 @@ function grantImage(
   words: readonly string[],
   principal: Principal,
   address: V2Address,
-  settings: AccessSettings,
+  rules: AccessRules,
 ): Grant | undefined {
   const named = resolveOrNothing(address, name)
   if (!named) return undefined
   const asked = new Set(words.flatMap((word) => asksFor[word] ?? []))
-  const granted = [...asked].filter((action) => permits(principal, action, named.repository, named.image, settings))
+  const granted = [...asked].filter(
+    (action) => rules.tagsOf(principal, action, named.repository, named.image).extent !== 'none',
+  )
   return granted.length > 0 ? { ...named, actions: granted } : undefined
-}
-
-function mayList(principal: Principal, settings: AccessSettings): boolean {
-  return principal.kind === 'user' || settings.anonymousAccess
 }
 
 function resolveOrNothing(address: V2Address, name: string) {

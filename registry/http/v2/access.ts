@@ -1,24 +1,45 @@
-import type { ImageName, RepositoryKey } from '../../domain/names.ts'
-import { anonymous, permits, type Action } from '../../domain/permissions.ts'
-import type { Caller } from '../../identity/authenticate.ts'
+import type { ImageRef } from '../../domain/names.ts'
+import type { Action, Principal } from '../../domain/permissions.ts'
+import { noTag, type TagSet } from '../../domain/tag-set.ts'
+import { principalOf, type Caller } from '../../identity/authenticate.ts'
+import type { Repository } from '../../repositories/repository.ts'
 import type { Services } from '../services.ts'
 
-/** Whether the caller may, with what it showed: a token is good for what it says and no more. */
-export function callerMay(
-  { config }: Services,
+/** The tags of the image that the caller may do this with, by what it showed: a token is good for what it says and no more. */
+export async function tagsAllowed(
+  { directory }: Services,
   caller: Caller,
   action: Action,
-  repository: RepositoryKey,
-  image: ImageName,
-): boolean {
-  switch (caller.by) {
-    case 'nothing':
-      return permits(anonymous, action, repository, image, config)
-    case 'password':
-      return permits(caller.user, action, repository, image, config)
-    case 'token':
-      return caller.token.grants.some(
-        (grant) => grant.repository === repository && grant.image === image && grant.actions.includes(action),
-      )
+  { repository, image }: ImageRef,
+): Promise<TagSet> {
+  if (caller.by === 'token') {
+    const { grants } = caller.token
+    const isGranted = grants.some(
+      (grant) => grant.repository === repository && grant.image === image && grant.actions.includes(action),
+    )
+    if (!isGranted) return noTag
   }
+  return (await directory.rules()).tagsOf(principalOf(caller), action, repository, image)
+}
+
+/** The same for whoever is behind it, whatever it showed: of an image that its token could not have been asked for. */
+export async function tagsOfPrincipal(
+  { directory }: Services,
+  principal: Principal,
+  action: Action,
+  { repository, image }: ImageRef,
+): Promise<TagSet> {
+  return (await directory.rules()).tagsOf(principal, action, repository, image)
+}
+
+/** Whether one may come to the manifest or blob by these tags of its image. What no tag leads to is for those who have all. */
+export async function isReachable(
+  repository: Repository,
+  { image }: Pick<ImageRef, 'image'>,
+  digest: Parameters<Repository['tagsHolding']>[1],
+  allowed: TagSet,
+): Promise<boolean> {
+  if (allowed.extent !== 'some') return allowed.extent === 'all'
+  const { tags } = await repository.tagsHolding(image, digest)
+  return tags.some((tag) => allowed.has(tag))
 }

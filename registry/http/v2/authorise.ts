@@ -1,36 +1,76 @@
 import { RegistryError } from '../../domain/errors.ts'
-import type { ImageName, RepositoryKey } from '../../domain/names.ts'
-import { permits, type Action } from '../../domain/permissions.ts'
-import type { Caller } from '../../identity/authenticate.ts'
+import type { ImageRef, Tag } from '../../domain/names.ts'
+import type { Action } from '../../domain/permissions.ts'
+import { union, type TagSet } from '../../domain/tag-set.ts'
+import { principalOf, type Caller } from '../../identity/authenticate.ts'
 import type { Context } from '../context.ts'
-import { callerMay } from './access.ts'
+import { callerOf } from '../identify.ts'
+import { originOf } from '../origin.ts'
+import { tagsAllowed, tagsOfPrincipal } from './access.ts'
 import { publicName, publicView, type ImageKind, type RegistryKind, type Request } from './call.ts'
-import { catalogScope, challenge, imageScope } from './challenge.ts'
+import { asksAnonymous, catalogScope, challenge, imageScope } from './challenge.ts'
 
-/** The caller, who may do `action`. Throws DENIED, or UNAUTHORIZED with a challenge where other credentials could help. */
-export async function authorise(
-  ctx: Context,
-  request: Request<ImageKind>,
-  action: Action,
-  { repository, image }: { readonly repository: RepositoryKey; readonly image: ImageName },
-): Promise<Caller> {
+export interface Authorised {
+  readonly caller: Caller
+  /** The tags that it may do this with. */
+  readonly allowed: TagSet
+}
+
+/** What a request is about, and what one needs for it: one of the actions, the first being the usual one. */
+interface Wish extends ImageRef {
+  readonly actions: readonly [Action, ...(readonly Action[])]
+  /** Undefined: it is not about one tag, and what it is about is looked at when that is known. */
+  readonly tag: Tag | undefined
+}
+
+/** The caller, who may. Throws DENIED, or UNAUTHORIZED with a challenge where other credentials could help. */
+export async function authorise(ctx: Context, request: Request<ImageKind>, wish: Wish): Promise<Authorised> {
   const { services } = request
-  const scope = () => imageScope(publicName(publicView(ctx, request), repository, image), action)
+  const [usual] = wish.actions
+  const scope = () => imageScope(publicName(publicView(ctx, request), wish.repository, wish.image), usual)
   const caller = await identify(ctx, request, scope)
-  if (callerMay(services, caller, action, repository, image)) return caller
+  const shown = await Promise.all(wish.actions.map((action) => tagsAllowed(services, caller, action, wish)))
+  const allowed = union(shown)
+  if (covers(allowed, wish.tag)) return { caller, allowed }
 
-  const principal = await services.identities.principalOf(caller)
-  const wouldBeGranted = permits(principal, action, repository, image, services.config)
-  if (principal.kind === 'anonymous' || (caller.by === 'token' && wouldBeGranted))
-    return challenge(ctx, publicView(ctx, request), { scope: scope(), insufficient: caller.by === 'token' })
-  throw new RegistryError('DENIED', {
-    message: `${principal.name} may not ${action} in ${image} of the repository ${repository}`,
+  const principal = principalOf(caller)
+  if (principal.kind === 'user') {
+    const could = caller.by === 'token' && covers(await tagsOfPrincipal(services, principal, usual, wish), wish.tag)
+    if (!could) throw denied(ctx, request, principal.name, wish)
+  } else if (caller.by === 'nothing' && !asksAnonymous(ctx, services, wish.repository)) {
+    throw new RegistryError('DENIED', { message: `this needs a login: ${usual} in ${nameOf(wish)}` })
+  }
+  return challenge(ctx, request, { scope: scope(), insufficient: caller.by === 'token' })
+}
+
+function covers(allowed: TagSet, tag: Tag | undefined): boolean {
+  return tag === undefined ? allowed.extent !== 'none' : allowed.has(tag)
+}
+
+function denied(ctx: Context, { services }: Request, by: string, wish: Wish): RegistryError {
+  const { repository, image, tag, actions } = wish
+  const [action] = actions
+  services.audit.record({
+    type: 'refused',
+    by,
+    ...originOf(ctx, services),
+    repository,
+    image,
+    action,
+    ...(tag !== undefined && { tags: [tag] }),
+  })
+  return new RegistryError('DENIED', {
+    message: `${by} may not ${action} in ${nameOf(wish)}`,
     detail: { repository, image, action },
   })
 }
 
-/** What a request that is about no image needs: any credentials, the right to list images, or nothing. */
-export type RegistryNeeds = 'login' | 'catalog' | 'nothing'
+function nameOf({ repository, image, tag }: Wish): string {
+  return `${tag === undefined ? image : `${image}:${tag}`} of the repository ${repository}`
+}
+
+/** What a request that is about no image needs: any credentials, a login by name, the right to list images, or nothing. */
+export type RegistryNeeds = 'login' | 'user' | 'catalog' | 'nothing'
 
 /** Throws UNAUTHORIZED with a challenge. */
 export async function authoriseRegistry(
@@ -38,29 +78,40 @@ export async function authoriseRegistry(
   request: Request<RegistryKind>,
   needs: RegistryNeeds,
 ): Promise<Caller> {
+  const { services, address } = request
   if (needs === 'nothing') return { by: 'nothing' }
   const scope = needs === 'catalog' ? catalogScope : undefined
   const caller = await identify(ctx, request, () => scope)
   switch (caller.by) {
     case 'nothing':
-      if (needs === 'login' || !request.services.config.anonymousAccess)
-        challenge(ctx, publicView(ctx, request), { scope })
+      if (isAsked(needs)) challenge(ctx, request, { scope })
       return caller
-    case 'password':
+    case 'login':
       return caller
     case 'token':
-      if (needs === 'catalog' && !caller.token.catalog)
-        challenge(ctx, publicView(ctx, request), { scope, insufficient: true })
+      if (needs === 'user') challenge(ctx, request)
+      if (needs === 'catalog' && !caller.token.catalog) challenge(ctx, request, { scope, insufficient: true })
       return caller
+  }
+
+  function isAsked(needs: Exclude<RegistryNeeds, 'nothing'>): boolean {
+    switch (needs) {
+      case 'user':
+        return true
+      case 'login':
+        return asksAnonymous(ctx, services, address.key)
+      case 'catalog':
+        return !services.config.anonymousAccess
+    }
   }
 }
 
 /** Who asks. Wrong credentials are answered with the challenge that `scope` belongs into. */
 async function identify(ctx: Context, request: Request, scope: () => string | undefined): Promise<Caller> {
   try {
-    return await request.services.identities.authenticate(ctx.req.headers.authorization)
+    return await callerOf(ctx, request.services)
   } catch (cause) {
     if (!(cause instanceof RegistryError) || cause.code !== 'UNAUTHORIZED') throw cause
-    return challenge(ctx, publicView(ctx, request), { scope: scope(), cause })
+    return challenge(ctx, request, { scope: scope(), cause })
   }
 }

@@ -3,6 +3,7 @@ import { RegistryError } from '../../domain/errors.ts'
 import type { BlobHandle } from '../../repositories/repository.ts'
 import type { Context } from '../context.ts'
 import { sendfileHeader } from '../sendfile.ts'
+import { isReachable } from './access.ts'
 import { pushTargetOf, type ImageCall } from './call.ts'
 import { empty } from './empty.ts'
 import { logChange } from './log-change.ts'
@@ -11,7 +12,7 @@ import { logChange } from './log-change.ts'
 export async function getBlob(ctx: Context, call: ImageCall<'blob'>): Promise<void> {
   const { digest } = call.resource
   const blob = await call.repository.blob(call.image, digest, ctx.method === 'HEAD' ? 'rely' : 'read')
-  if (!blob) throw blobUnknown(call)
+  if (!blob || !(await isReachable(call.repository, call, digest, call.allowed))) throw blobUnknown(call)
 
   const etag = `"${digest}"`
   ctx.set('Docker-Content-Digest', digest)
@@ -38,6 +39,7 @@ export async function getBlob(ctx: Context, call: ImageCall<'blob'>): Promise<vo
 /** end-10. */
 export async function deleteBlob(ctx: Context, call: ImageCall<'blob'>): Promise<void> {
   const { digest } = call.resource
+  if (!(await isReachable(call.repository, call, digest, call.allowed))) throw blobUnknown(call)
   if (!(await pushTargetOf(call).deleteBlob(call.image, digest))) throw blobUnknown(call)
   logChange(ctx, call, 'blob deleted', { digest })
   ctx.status = 202

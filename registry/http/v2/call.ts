@@ -1,4 +1,5 @@
 import type { ImageName, RepositoryKey } from '../../domain/names.ts'
+import type { TagSet } from '../../domain/tag-set.ts'
 import type { Caller } from '../../identity/authenticate.ts'
 import type { PushTarget, Repository } from '../../repositories/repository.ts'
 import { RegistryError } from '../../domain/errors.ts'
@@ -25,6 +26,8 @@ interface CallFor<resource> extends RequestFor<resource> {
 }
 
 interface ImageCallFor<resource> extends CallFor<resource> {
+  /** The tags that the caller may do this with; for what is not about one tag, at least one. */
+  readonly allowed: TagSet
   readonly repository: Repository
   readonly image: ImageName
 }

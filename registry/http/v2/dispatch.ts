@@ -1,4 +1,5 @@
 import { RegistryError } from '../../domain/errors.ts'
+import type { Action } from '../../domain/permissions.ts'
 import type { Context } from '../context.ts'
 import type { Services } from '../services.ts'
 import { findRepository, resolveName, type V2Address } from './address.ts'
@@ -29,13 +30,20 @@ export async function answerV2(ctx: Context, services: Services, address: V2Addr
 async function answerImage(
   ctx: Context,
   request: Request<ImageKind>,
-  { kind, name }: Extract<Resource, { readonly name: string }>,
+  resource: Extract<Resource, { readonly name: string }>,
 ): Promise<void> {
-  const endpoint = endpointFor(ctx, imageTable, kind)
-  const named = resolveName(request.address, name)
-  const caller = await authorise(ctx, request, endpoint.needs, named)
+  const endpoint = endpointFor(ctx, imageTable, resource.kind)
+  const named = resolveName(request.address, resource.name)
+  const tag = resource.kind === 'manifest' && 'tag' in resource.reference ? resource.reference.tag : undefined
+  const wish = { ...named, tag, actions: actionsFor(ctx, endpoint.needs) }
+  const authorised = await authorise(ctx, request, wish)
   const repository = findRepository(request.services.repositories, named.repository)
-  await endpoint.handle(ctx, { ...request, caller, repository, image: named.image })
+  await endpoint.handle(ctx, { ...request, ...authorised, repository, image: named.image })
+}
+
+/** A client that pushes asks by HEAD what it need not send: who may deploy may know that, and need not be let read it. */
+function actionsFor(ctx: Context, needs: Action): readonly [Action, ...Action[]] {
+  return ctx.method === 'HEAD' && needs === 'read' ? ['read', 'deploy'] : [needs]
 }
 
 type Table<endpoint> = ReadonlyMap<ResourceKind, ReadonlyMap<string, endpoint>>

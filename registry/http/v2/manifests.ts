@@ -5,8 +5,12 @@ import { algorithmOf, digestOf, type Digest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import { parseTag, type Reference, type Tag } from '../../domain/names.ts'
 import { bytesOf, formatSize } from '../../domain/size.ts'
+import { union } from '../../domain/tag-set.ts'
+import { principalOf, userOf } from '../../identity/authenticate.ts'
+import type { PushRights } from '../../repositories/repository.ts'
 import type { Context } from '../context.ts'
 import { declaredLength, readBody } from '../request-body.ts'
+import { isReachable, tagsOfPrincipal } from './access.ts'
 import { publicUrl, pushTargetOf, type ImageCall } from './call.ts'
 import { empty } from './empty.ts'
 import { logChange } from './log-change.ts'
@@ -18,7 +22,7 @@ const maxTags = 100
 export async function getManifest(ctx: Context, call: ImageCall<'manifest'>): Promise<void> {
   const { repository, image, resource } = call
   const manifest = await repository.manifest(image, resource.reference, ctx.method === 'HEAD' ? 'rely' : 'read')
-  if (!manifest) throw manifestUnknown(call)
+  if (!manifest || !(await mayGoTo(call))) throw manifestUnknown(call)
   const { digest, mediaType, bytes } = manifest
 
   const etag = `"${digest}"`
@@ -44,12 +48,13 @@ export async function putManifest(ctx: Context, call: ImageCall<'manifest'>): Pr
   const target = pushTargetOf(call)
   const mediaType = mediaTypeOf(ctx)
   const tags = tagsOf(ctx, call)
+  refuseTags(call, tags)
   const maxBytes = bytesOf(call.services.config.limits.manifestSize)
   await target.admit(declaredLength(ctx) ?? 0)
   const bytes = await readBody(ctx, maxBytes, () => manifestTooLarge(maxBytes))
   const digest = digestFor(resource.reference, bytes)
 
-  const { subject } = await target.putManifest(image, { digest, mediaType, bytes }, tags)
+  const { subject } = await target.putManifest(image, { digest, mediaType, bytes }, tags, await pushRights(call))
   logChange(ctx, call, 'manifest pushed', { digest, tags })
 
   ctx.status = 201
@@ -62,12 +67,52 @@ export async function putManifest(ctx: Context, call: ImageCall<'manifest'>): Pr
 
 /** end-9. */
 export async function deleteManifest(ctx: Context, call: ImageCall<'manifest'>): Promise<void> {
-  const { image, resource } = call
+  const { image, resource, allowed } = call
   const target = pushTargetOf(call)
-  if (!(await target.deleteManifest(image, resource.reference))) throw manifestUnknown(call)
+  if (!(await mayGoTo(call))) throw manifestUnknown(call)
+  if (!(await target.deleteManifest(image, resource.reference, (tag) => allowed.has(tag)))) throw manifestUnknown(call)
   logChange(ctx, call, 'manifest deleted', resource.reference)
   ctx.status = 202
   empty(ctx)
+}
+
+/** The tag of the path has been looked at; a digest must be one that a tag leads to. */
+async function mayGoTo({
+  repository,
+  image,
+  resource: { reference },
+  allowed,
+}: ImageCall<'manifest'>): Promise<boolean> {
+  return 'tag' in reference || isReachable(repository, { image }, reference.digest, allowed)
+}
+
+/** Throws DENIED for a tag that the caller may not push to, where the path has the digest. */
+function refuseTags({ caller, repository, image, allowed }: ImageCall<'manifest'>, tags: readonly Tag[]): void {
+  const refused = tags.find((tag) => !allowed.has(tag))
+  if (refused === undefined) return
+  const message = `${userOf(caller) ?? 'anonymous'} may not deploy ${image}:${refused} in ${repository.key}`
+  throw new RegistryError('DENIED', { message, detail: { tag: refused } })
+}
+
+/**
+ * Moving a tag takes something away, which needs the right to delete; a token for a push is not asked for with that. And by a manifest
+ * of one's own one must not come to what others keep in the same image.
+ */
+async function pushRights(call: ImageCall<'manifest'>): Promise<PushRights> {
+  const { services, caller, repository, image, allowed } = call
+  const of = { repository: repository.key, image }
+  const principal = principalOf(caller)
+  const deletable = await tagsOfPrincipal(services, principal, 'delete', of)
+  const mayTake = (tag: Tag) => deletable.has(tag)
+  if (allowed.extent === 'all') return { mayTake }
+  const known = union([allowed, await tagsOfPrincipal(services, principal, 'read', of)])
+  return {
+    mayTake,
+    mayName: async (digest) => {
+      const { tags, held } = await repository.tagsHolding(image, digest)
+      return !held || tags.some((tag) => known.has(tag))
+    },
+  }
 }
 
 /** The tag of the path, or those of `?tag=` when the path has the digest (OCI distribution 1.1.1, "Pushing Manifests"). */

@@ -1,7 +1,8 @@
 import type { Digest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { ImageRef } from '../../domain/names.ts'
-import { permits } from '../../domain/permissions.ts'
+import { principalOf } from '../../identity/authenticate.ts'
+import { isReachable, tagsOfPrincipal } from './access.ts'
 import { resolveName, splitName } from './address.ts'
 import { pushTargetOf, type ImageCall } from './call.ts'
 
@@ -12,7 +13,8 @@ import { pushTargetOf, type ImageCall } from './call.ts'
 export async function mountBlob(call: ImageCall<'uploads'>, digest: Digest, from: string | null): Promise<boolean> {
   const target = pushTargetOf(call)
   const sources = from === null ? await target.mountSources(digest) : [...sourcesNamed(call, from)]
-  for (const source of await readableOf(call, sources)) if (await target.mount(call.image, digest, source)) return true
+  for (const source of sources)
+    if ((await mayRead(call, source, digest)) && (await target.mount(call.image, digest, source))) return true
   return false
 }
 
@@ -20,15 +22,11 @@ export async function mountBlob(call: ImageCall<'uploads'>, digest: Digest, from
  * A token names the image that is pushed to and seldom the source, since the challenge cannot know of it; what else may be
  * read is a matter of whom it was given to.
  */
-async function readableOf(
-  { services: { config, identities, repositories }, caller }: ImageCall<'uploads'>,
-  sources: readonly ImageRef[],
-): Promise<readonly ImageRef[]> {
-  const principal = await identities.principalOf(caller)
-  return sources.filter(
-    ({ repository, image }) =>
-      repositories.find(repository) !== undefined && permits(principal, 'read', repository, image, config),
-  )
+async function mayRead({ services, caller }: ImageCall<'uploads'>, source: ImageRef, digest: Digest): Promise<boolean> {
+  const repository = services.repositories.find(source.repository)
+  if (!repository) return false
+  const readable = await tagsOfPrincipal(services, principalOf(caller), 'read', source)
+  return readable.extent !== 'none' && isReachable(repository, source, digest, readable)
 }
 
 /** A name on a host that stands for one repository is that repository's, or begins with the key of another one. */

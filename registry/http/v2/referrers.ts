@@ -1,6 +1,7 @@
 import { parseDigest, type Digest } from '../../domain/digest.ts'
 import { describeReferrer } from '../../domain/referrer.ts'
 import type { Context } from '../context.ts'
+import { isReachable } from './access.ts'
 import { publicUrl, type ImageCall } from './call.ts'
 import { parsePageRequest } from './page.ts'
 
@@ -23,6 +24,8 @@ interface Page {
   readonly next: Digest | undefined
 }
 
+const nothing: Page = { descriptors: [], next: undefined }
+
 /**
  * end-12a and end-12b. Always an index, also for a subject that was never pushed (OCI distribution 1.1, "Listing Referrers").
  *
@@ -31,7 +34,9 @@ interface Page {
  */
 export async function listReferrers(ctx: Context, call: ImageCall<'referrers'>): Promise<void> {
   const wanted = wantedBy(ctx, call)
-  const { descriptors, next } = await pageOf(call, wanted)
+  const { repository, allowed } = call
+  const isKnown = await isReachable(repository, call, wanted.subject, allowed)
+  const { descriptors, next } = isKnown ? await pageOf(call, wanted) : nothing
 
   if (wanted.artifactType !== undefined) ctx.set('OCI-Filters-Applied', 'artifactType')
   if (next !== undefined) ctx.set('Link', `<${nextUrl(ctx, call, wanted, next)}>; rel="next"`)

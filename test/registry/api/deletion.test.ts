@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
-import { after, before, beforeEach, test } from 'node:test'
-import { hashPassword } from '../../../registry/identity/passwords.ts'
-import { openSqliteMetadata } from '../../../registry/storage/sqlite-metadata.ts'
+import { after, beforeEach, test } from 'node:test'
 import { startTestRegistry } from '../../helpers/registry.ts'
+import { addUser, onAccess, target } from '../../helpers/users.ts'
 import { digestOfBytes, tinyImage } from '../../helpers/tiny-image.ts'
 
 const registry = await startTestRegistry({
@@ -19,13 +18,12 @@ const { admin, anonymous } = registry
 const [prod, anonymousProd] = [admin, anonymous].map((client) => client.at('/artifactory/api/docker/docker-prod/v2'))
 const [rest, strangers] = [admin, anonymous].map((client) => client.at('/artifactory'))
 assert.ok(prod && anonymousProd && rest && strangers)
-const developers = strangers.as({ name: 'dev', password: 'dev password' })
+const developers = strangers.as(await addUser(registry, 'dev'))
 const [one, two] = [tinyImage('one'), tinyImage('two')]
 
-before(async () => {
-  await using users = await openSqliteMetadata(`${registry.dataDirectory}/caisson.db`)
-  await users.addUser({ name: 'dev', passwordHash: await hashPassword('dev password'), admin: false })
-})
+await onAccess(registry, (access) =>
+  access.putTarget(target('Anything', { users: { anonymous: ['read'] }, groups: { users: ['read', 'deploy'] } })),
+)
 
 beforeEach(async () => {
   for (const key of ['docker-local', 'docker-prod']) assert.equal((await rest.ask('DELETE', key)).status, 204)
@@ -137,10 +135,10 @@ for (const path of ['docker-local', 'docker-local/team/app', 'docker-local/team/
   test(`only who may delete by the V2 API may do so at ${path}`, async () => {
     const stranger = await strangers.ask('DELETE', path)
     assert.equal(stranger.status, 401)
-    assert.equal(stranger.headers['www-authenticate'], 'Basic realm="caisson"')
+    assert.equal(stranger.headers['www-authenticate'], 'Basic realm="Caisson"')
     const liar = await strangers.as({ name: 'admin', password: 'wrong' }).ask('DELETE', path)
     assert.equal(liar.status, 401)
-    assert.equal(liar.headers['www-authenticate'], 'Basic realm="caisson"')
+    assert.equal(liar.headers['www-authenticate'], 'Basic realm="Caisson"')
     const developer = await developers.ask('DELETE', path)
     assert.equal(developer.status, 403)
     assert.match(developer.body.toString(), new RegExp(`dev may not delete /artifactory/${path}"`))

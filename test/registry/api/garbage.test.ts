@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { z } from 'zod'
-import { hashPassword } from '../../../registry/identity/passwords.ts'
-import { openSqliteMetadata } from '../../../registry/storage/sqlite-metadata.ts'
 import { startTestRegistry } from '../../helpers/registry.ts'
+import { addUser } from '../../helpers/users.ts'
 import { tinyImage } from '../../helpers/tiny-image.ts'
 
 /** Garbage is collected when a test asks for it, and then all of it. */
@@ -20,11 +18,7 @@ const api = '/artifactory/api'
 const number = z.number()
 const summary = z.strictObject({ manifests: number, links: number, blobs: number, bytes: number, seconds: number })
 const [admin, anonymous] = [registry.admin, registry.anonymous]
-const alice = anonymous.as({ name: 'alice', password: 'long enough' })
-{
-  await using metadata = await openSqliteMetadata(join(registry.dataDirectory, 'caisson.db'))
-  await metadata.addUser({ name: 'alice', passwordHash: await hashPassword('long enough'), admin: false })
-}
+const alice = anonymous.as(await addUser(registry, 'alice'))
 
 for (const [method, path] of [
   ['POST', 'system/storage/gc'],
@@ -33,7 +27,7 @@ for (const [method, path] of [
   test(`${method} ${path} is for admins, with their password`, async () => {
     const asked = await anonymous.ask(method, `${api}/${path}`)
     assert.equal(asked.status, 401)
-    assert.equal(asked.headers['www-authenticate'], 'Basic realm="caisson"')
+    assert.equal(asked.headers['www-authenticate'], 'Basic realm="Caisson"')
     assert.equal((await anonymous.as({ name: 'admin', password: 'wrong' }).ask(method, `${api}/${path}`)).status, 401)
     const token = admin.withToken(await admin.token('repository:app:pull,push'))
     assert.equal((await token.ask(method, `${api}/${path}`)).status, 401)

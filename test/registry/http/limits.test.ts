@@ -1,22 +1,14 @@
 import assert from 'node:assert/strict'
 import { statfs } from 'node:fs/promises'
 import { test } from 'node:test'
-import { hashPassword } from '../../../registry/identity/passwords.ts'
-import { openSqliteMetadata } from '../../../registry/storage/sqlite-metadata.ts'
 import { RawConnection, type RawAnswer } from '../../helpers/raw-connection.ts'
-import { locationOf, type Answer, type Login, type RegistryClient } from '../../helpers/registry-client.ts'
+import { locationOf, type Answer, type RegistryClient } from '../../helpers/registry-client.ts'
 import { admin as adminLogin, startTestRegistry, type TestRegistry } from '../../helpers/registry.ts'
+import { addUser } from '../../helpers/users.ts'
 import { noTinyFilesystem, tinyFilesystem } from '../../helpers/tiny-filesystem.ts'
 import { digestOfBytes, ociManifest, tinyImage } from '../../helpers/tiny-image.ts'
 
-const dev: Login = { name: 'dev', password: 'dev password' }
 const mebibyte = 1024 * 1024
-
-/** As `caisson user add` does it while the registry runs. */
-async function addDeveloper({ dataDirectory }: TestRegistry): Promise<void> {
-  await using users = await openSqliteMetadata(`${dataDirectory}/caisson.db`)
-  await users.addUser({ name: dev.name, passwordHash: await hashPassword(dev.password), admin: false })
-}
 
 function messageOf(answer: Answer): string {
   return (answer.json() as { readonly errors: readonly { readonly message: string }[] }).errors[0]?.message ?? ''
@@ -47,7 +39,7 @@ test('a manifest that is larger than configured is refused, with the number', as
 
 test('who has begun too many uploads is told 429 until one of them ends, and nobody else is', async () => {
   await using registry = await startTestRegistry({ limits: { uploadsPerUser: 2 } })
-  await addDeveloper(registry)
+  const dev = await addUser(registry, 'dev')
   const developer = registry.anonymous.as(dev)
   const [first, second] = [await begin(developer), await begin(developer, 'other')]
   assert.deepEqual([first.status, second.status], [202, 202])

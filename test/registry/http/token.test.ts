@@ -17,7 +17,7 @@ const tokenAnswer = z.strictObject({
   expires_in: z.number(),
   issued_at: z.iso.datetime(),
 })
-const all = ['read', 'deploy', 'delete']
+const all = ['read', 'annotate', 'deploy', 'delete', 'manage']
 
 function claimsOf(answer: Answer) {
   assert.equal(answer.status, 200, answer.body.toString())
@@ -120,7 +120,9 @@ test('the OAuth2 form gives the same, as BuildKit asks first', async () => {
 })
 
 for (const [what, fields, status, error] of [
-  ['another grant', { grant_type: 'refresh_token', refresh_token: 'x' }, 400, 'unsupported_grant_type'],
+  ['another grant', { grant_type: 'client_credentials' }, 400, 'unsupported_grant_type'],
+  ['a refresh token that is none', { grant_type: 'refresh_token', refresh_token: 'x' }, 401, 'invalid_grant'],
+  ['no refresh token', { grant_type: 'refresh_token' }, 400, 'invalid_request'],
   ['no grant', {}, 400, 'unsupported_grant_type'],
   ['no password', { grant_type: 'password', username: 'admin' }, 400, 'invalid_request'],
   ['a wrong password', { grant_type: 'password', username: 'admin', password: 'x' }, 401, 'invalid_grant'],

@@ -4,14 +4,15 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { ensureFirstAdmin } from '../../../registry/identity/first-admin.ts'
 import { verifyPassword } from '../../../registry/identity/passwords.ts'
-import type { Users } from '../../../registry/storage/metadata-store.ts'
+import type { AccessAdministration } from '../../../registry/identity/access-administration.ts'
 import { openSqliteMetadata } from '../../../registry/storage/sqlite-metadata.ts'
+import { identityOn } from '../../helpers/identity.ts'
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
 
-async function onFreshData(use: (users: Users, directory: string) => Promise<void>): Promise<void> {
+async function onFreshData(use: (users: AccessAdministration, directory: string) => Promise<void>): Promise<void> {
   await using directory = await temporaryDirectory()
   await using metadata = await openSqliteMetadata(join(directory.path, 'caisson.db'))
-  await use(metadata, directory.path)
+  await use(identityOn(metadata).administration, directory.path)
 }
 
 test('the first start makes admin with a password that is kept for its owner alone', () =>
@@ -25,7 +26,7 @@ test('the first start makes admin with a password that is kept for its owner alo
     assert.equal((await stat(file)).mode & 0o777, 0o600)
     const user = await users.findUser('admin')
     assert.equal(user?.admin, true)
-    assert.ok(await verifyPassword(made?.password ?? '', user.passwordHash))
+    assert.ok(await verifyPassword(made?.password ?? '', user.passwordHash ?? ''))
   }))
 
 test('a password that was chosen is not written down', () =>

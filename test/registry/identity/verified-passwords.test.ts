@@ -3,6 +3,8 @@ import { after, test } from 'node:test'
 import { hashPassword } from '../../../registry/identity/passwords.ts'
 import { openPasswordCheck } from '../../../registry/identity/verified-passwords.ts'
 import { openSqliteMetadata } from '../../../registry/storage/sqlite-metadata.ts'
+import { identityOn } from '../../helpers/identity.ts'
+import { userNamed } from '../../helpers/users.ts'
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
 
 const directory = await temporaryDirectory()
@@ -11,7 +13,14 @@ after(async () => {
   await users[Symbol.asyncDispose]()
   await directory[Symbol.asyncDispose]()
 })
-await users.addUser({ name: 'dev', passwordHash: await hashPassword('right password'), admin: false })
+await users.addUser(userNamed('dev', { passwordHash: await hashPassword('right password') }))
+
+/** As a login does it. */
+async function openCheck() {
+  const check = await openPasswordCheck(identityOn(users))
+  return async (name: string, password: string) =>
+    (await check.recall(name, password)) ?? (await check.verify(name, password))
+}
 
 async function cpuMs(work: () => Promise<unknown>): Promise<number> {
   const before = process.cpuUsage()
@@ -21,20 +30,20 @@ async function cpuMs(work: () => Promise<unknown>): Promise<number> {
 }
 
 test('a right password is verified once and then remembered, also when five connections send it at once', async () => {
-  const check = await openPasswordCheck(users)
+  const check = await openCheck()
   const first = await cpuMs(() => check('dev', 'right password'))
   const next = await cpuMs(async () => {
     for (let count = 0; count < 10; count += 1) assert.equal((await check('dev', 'right password'))?.name, 'dev')
   })
   assert.ok(next < first, `ten remembered checks cost ${next} ms, the first one ${first} ms`)
 
-  const fresh = await openPasswordCheck(users)
+  const fresh = await openCheck()
   const five = await cpuMs(() => Promise.all(Array.from({ length: 5 }, () => fresh('dev', 'right password'))))
   assert.ok(five < 3 * first, `five at once cost ${five} ms, one ${first} ms`)
 })
 
 test('a wrong password costs a verification each time, and an unknown user no less', async () => {
-  const check = await openPasswordCheck(users)
+  const check = await openCheck()
   const wrong = await cpuMs(() => check('dev', 'wrong password'))
   const again = await cpuMs(() => check('dev', 'wrong password'))
   const unknown = await cpuMs(() => check('nobody', 'wrong password'))
@@ -42,11 +51,11 @@ test('a wrong password costs a verification each time, and an unknown user no le
   assert.equal(await check('nobody', 'right password'), undefined)
 })
 
-test('a changed password is forgotten at once, and so is a removed user', async () => {
-  const check = await openPasswordCheck(users)
-  await users.addUser({ name: 'changing', passwordHash: await hashPassword('first password'), admin: false })
+test('a changed password is forgotten, and so is a removed user', async () => {
+  const check = await openCheck()
+  await users.addUser(userNamed('changing', { passwordHash: await hashPassword('first password') }))
   assert.ok(await check('changing', 'first password'))
-  await users.setPassword('changing', await hashPassword('second password'))
+  await users.changeUser('changing', { passwordHash: await hashPassword('second password') })
   assert.equal(await check('changing', 'first password'), undefined)
   assert.ok(await check('changing', 'second password'))
   await users.removeUser('changing')

@@ -97,7 +97,7 @@ const mutations: readonly (Mutation & { readonly without: string })[] = [
   {
     without: 'a tag that moves on leaving its manifest to review',
     file: 'registry/storage/sql-manifests.ts',
-    find: 'if (before && before.digest !== digest) await reviewManifest(db, image_id, before.digest, updated_at)',
+    find: 'if (before !== undefined && before !== digest) await reviewManifest(db, image_id, before, updated_at)',
     replace: '',
   },
   {

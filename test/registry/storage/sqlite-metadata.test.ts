@@ -9,6 +9,7 @@ import { sha256 } from '../../contracts/blob-store.ts'
 import { garbageContract } from '../../contracts/garbage.ts'
 import { integrityContract } from '../../contracts/integrity.ts'
 import { metadataStoreContract, ref } from '../../contracts/metadata-store.ts'
+import { userNamed } from '../../helpers/users.ts'
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
 import { noTinyFilesystem, tinyFilesystem } from '../../helpers/tiny-filesystem.ts'
 
@@ -42,6 +43,7 @@ garbageContract(async (clock) => {
 })
 
 const app = ref('docker-local', 'app')
+const blank = JSON.stringify({ ...userNamed('a'), passwordHash: '' })
 const module = new URL('../../../registry/storage/sqlite-metadata.ts', import.meta.url).href
 
 test('several processes may start on a new database at once', async () => {
@@ -50,7 +52,7 @@ test('several processes may start on a new database at once', async () => {
   const names = ['a', 'b', 'c', 'd']
   const ends = names.map((name) =>
     run(`await using store = await openSqliteMetadata(${JSON.stringify(file)})
-      await store.addUser({ name: '${name}', passwordHash: '', admin: false })`),
+      await store.addUser({ ...${blank}, name: '${name}' })`),
   )
   for (const end of ends) assert.deepEqual(await end, { code: 0, signal: null })
 
@@ -65,7 +67,7 @@ test('what was acknowledged survives a killed process', async () => {
   await using directory = await temporaryDirectory()
   const file = join(directory.path, 'caisson.db')
   const end = await run(`const store = await openSqliteMetadata(${JSON.stringify(file)})
-    await store.addUser({ name: 'a', passwordHash: '', admin: false })
+    await store.addUser(${blank})
     process.kill(process.pid, 'SIGKILL')`)
   assert.equal(end.signal, 'SIGKILL')
 
@@ -76,7 +78,7 @@ test('what was acknowledged survives a killed process', async () => {
 test('nobody else may read the database, which holds the token key', async () => {
   await using directory = await temporaryDirectory()
   await using store = await openSqliteMetadata(join(directory.path, 'caisson.db'))
-  await store.addUser({ name: 'a', passwordHash: '', admin: false })
+  await store.addUser(userNamed('a'))
   const files = await readdir(directory.path)
   assert.ok(files.includes('caisson.db-wal'))
   for (const file of files) assert.equal((await stat(join(directory.path, file))).mode & 0o077, 0, file)

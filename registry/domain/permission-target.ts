@@ -1,0 +1,38 @@
+import { isAntPattern } from './ant-pattern.ts'
+import { isRepositoryKey } from './names.ts'
+import type { Action } from './permissions.ts'
+
+/** Instead of repository keys: each of a kind, those included that are made later. */
+export const anyRepository = ['ANY', 'ANY LOCAL', 'ANY REMOTE'] as const
+export type AnyRepository = (typeof anyRepository)[number]
+
+/** Who may do what where. What no target allows is denied; an exclude pattern counts only within its target. */
+export interface PermissionTarget {
+  readonly name: string
+  /** Keys, or words of {@link anyRepository}. */
+  readonly repositories: readonly string[]
+  /** Ant patterns over `<image>/<tag>`. */
+  readonly includes: readonly string[]
+  readonly excludes: readonly string[]
+  readonly users: Grants
+  readonly groups: Grants
+}
+
+/** Actions by the name of who has them. */
+export type Grants = Readonly<Record<string, readonly Action[]>>
+
+/** Undefined: `repository` may stand in a target. */
+export function problemWithRepository(repository: string): string | undefined {
+  if (isAny(repository) || isRepositoryKey(repository)) return undefined
+  return `"${repository}" is neither a repository key nor one of ${anyRepository.join(', ')}`
+}
+
+/** Undefined: `pattern` may stand in a target. */
+export function problemWithPattern(pattern: string): string | undefined {
+  if (isAntPattern(pattern)) return undefined
+  return `"${pattern}" is not a pattern over <image>/<tag>: expected segments of letters, digits, ".", "_", "-", "*" and "?" like jfrog/ubuntu/**, "**" by itself`
+}
+
+function isAny(repository: string): repository is AnyRepository {
+  return anyRepository.some((word) => word === repository)
+}

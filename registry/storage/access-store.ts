@@ -1,0 +1,130 @@
+import type { PermissionTarget } from '../domain/permission-target.ts'
+
+/** Where a user comes from, and who checks its password. */
+export type Realm = 'internal' | 'htpasswd' | 'ldap' | `oidc:${string}`
+
+export interface UserRecord {
+  readonly name: string
+  /** A robot has no password, only tokens. */
+  readonly kind: 'user' | 'robot'
+  readonly realm: Realm
+  /** As `identity/passwords.ts` encodes it; says its own parameters. Undefined: no password opens it. */
+  readonly passwordHash: string | undefined
+  readonly admin: boolean
+  readonly email: string | undefined
+  /** Those that its realm says it is in; for the others see {@link Groups}. */
+  readonly realmGroups: readonly string[]
+  readonly lastLogin: Date | undefined
+}
+
+export type UserChange = Partial<Pick<UserRecord, 'passwordHash' | 'admin' | 'email'>>
+
+/** The outcome of taking something from a user. The last admin of this store stays one: nobody could undo it. */
+export type Outcome = 'done' | 'unknown' | 'last admin'
+
+export interface Users {
+  findUser(name: string): Promise<UserRecord | undefined>
+  /** False when the name is taken. It joins every group that new users join, and `groups`. */
+  addUser(user: UserRecord, groups?: readonly string[]): Promise<boolean>
+  /** What is not named stays. A change of the password ends the tokens that stand for it: refresh tokens and the encrypted password. */
+  changeUser(name: string, change: UserChange): Promise<Outcome>
+  /** With all that names it: memberships, permissions, tokens. */
+  removeUser(name: string): Promise<Outcome>
+  /** In byte order. */
+  listUsers(): Promise<readonly UserRecord[]>
+  /** Adds the user of another realm, or takes over what that says of it now. False when the name belongs to another realm. */
+  keepRealmUser(user: RealmUser): Promise<boolean>
+  recordLogin(name: string, at: Date): Promise<void>
+}
+
+export type RealmUser = Pick<UserRecord, 'name' | 'realm' | 'admin' | 'email' | 'realmGroups'>
+
+export interface GroupRecord {
+  readonly name: string
+  readonly description: string
+  /** Whether new users become members. */
+  readonly autoJoin: boolean
+  /** Whether its members may do everything. */
+  readonly admins: boolean
+}
+
+/** Members are names: users of any realm, whether known here or not. */
+export interface Groups {
+  findGroup(name: string): Promise<GroupRecord | undefined>
+  /** Makes it or replaces what it says; members stay unless named. Resolves with whether it is new. */
+  putGroup(group: GroupRecord, members?: readonly string[]): Promise<boolean>
+  /** With all that names it. */
+  removeGroup(name: string): Promise<boolean>
+  listGroups(): Promise<readonly GroupRecord[]>
+  membersOf(group: string): Promise<readonly string[]>
+  groupsOf(user: string): Promise<readonly string[]>
+  setGroupsOf(user: string, groups: readonly string[]): Promise<void>
+}
+
+export interface PermissionTargets {
+  findTarget(name: string): Promise<PermissionTarget | undefined>
+  /** Makes or replaces it. Resolves with whether it is new. */
+  putTarget(target: PermissionTarget): Promise<boolean>
+  removeTarget(name: string): Promise<boolean>
+  listTargets(): Promise<readonly PermissionTarget[]>
+}
+
+/**
+ * `access` and `refresh`: any number, their secret is shown once. `api key`, `encrypted password`: one a user, made from the id and a key
+ * of the product, so that they can be shown again.
+ */
+export type TokenKind = 'access' | 'refresh' | 'api key' | 'encrypted password'
+
+export interface TokenRecord {
+  readonly id: string
+  readonly kind: TokenKind
+  /** Who it stands for. */
+  readonly user: string
+  /** SHA-256 of the secret, hexadecimal. */
+  readonly secretHash: string
+  /** What it is good for, as `identity/token-scope.ts` reads it. */
+  readonly scope: string
+  readonly description: string
+  readonly issuedAt: Date
+  readonly expiresAt: Date | undefined
+  readonly lastUsedAt: Date | undefined
+}
+
+export interface AccessTokens {
+  /** The oldest of the user's tokens of this kind go when there would be more than `keep`. */
+  addToken(token: TokenRecord, keep: number): Promise<void>
+  findToken(id: string): Promise<TokenRecord | undefined>
+  recordTokenUse(id: string, at: Date): Promise<void>
+  removeToken(id: string): Promise<boolean>
+  removeTokensOf(user: string, kind: TokenKind): Promise<number>
+  /** The newest first; of everybody, or of one user. */
+  listTokens(user: string | undefined): Promise<readonly TokenRecord[]>
+  removeExpiredTokens(before: Date): Promise<number>
+}
+
+export interface SigningKeyRecord {
+  /** The `kid` of its JWK. */
+  readonly id: string
+  /** With the private part. */
+  readonly jwk: string
+  readonly madeAt: Date
+}
+
+export interface SigningKeys {
+  /** The newest first. */
+  listSigningKeys(): Promise<readonly SigningKeyRecord[]>
+  /** Keeps it unless there is one already that was made after `unlessSince`; keys made before `dropBefore` go. */
+  addSigningKey(key: SigningKeyRecord, unlessSince: Date, dropBefore: Date): Promise<void>
+}
+
+/** Small values that the product makes once and keeps. */
+export interface Secrets {
+  /** The kept value; when there is none, `make`'s is kept and returned. */
+  secret(name: string, make: () => Promise<string>): Promise<string>
+}
+
+/** Who may do what, as it is kept. Each method is one transaction. */
+export interface AccessStore extends Users, Groups, PermissionTargets, AccessTokens, SigningKeys, Secrets {
+  /** Is another one whenever something about users, groups or permission targets has changed, whoever changed it. */
+  accessVersion(): Promise<number>
+}

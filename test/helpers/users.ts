@@ -1,0 +1,37 @@
+import { hashPassword } from '../../registry/identity/passwords.ts'
+import type { PermissionTarget } from '../../registry/domain/permission-target.ts'
+import type { UserRecord } from '../../registry/storage/access-store.ts'
+import type { MetadataStore } from '../../registry/storage/metadata-store.ts'
+import { openSqliteMetadata } from '../../registry/storage/sqlite-metadata.ts'
+import type { Login } from './registry-client.ts'
+
+export function userNamed(name: string, rest: Partial<UserRecord> = {}): UserRecord {
+  const usual = { kind: 'user', realm: 'internal', passwordHash: `hash of ${name}`, admin: false } as const
+  return { name, ...usual, email: undefined, realmGroups: [], lastLogin: undefined, ...rest }
+}
+
+interface Place {
+  readonly dataDirectory: string
+}
+
+/** As `caisson user add` does it while the registry runs. */
+export async function addUser(place: Place, name: string, groups: readonly string[] = []): Promise<Login> {
+  const password = `password of ${name}`
+  const passwordHash = await hashPassword(password)
+  await onAccess(place, (store) => store.addUser(userNamed(name, { passwordHash }), groups))
+  return { name, password }
+}
+
+/** As another process does it while the registry runs. */
+export async function onAccess<result>(
+  { dataDirectory }: Place,
+  change: (store: MetadataStore) => Promise<result>,
+): Promise<result> {
+  await using store = await openSqliteMetadata(`${dataDirectory}/caisson.db`)
+  return await change(store)
+}
+
+/** A permission target about everything unless said otherwise. */
+export function target(name: string, rest: Partial<PermissionTarget>): PermissionTarget {
+  return { name, repositories: ['ANY'], includes: ['**'], excludes: [], users: {}, groups: {}, ...rest }
+}

@@ -11,7 +11,7 @@ export type Trust = 'socket' | 'proxy' | 'none'
  */
 export class Peers {
   readonly #trusted: AddressRanges
-  readonly #trust = new WeakMap<Socket, Trust>()
+  readonly #known = new WeakMap<Socket, { readonly trust: Trust; readonly address: string | undefined }>()
 
   /** Throws for an entry that is neither address nor CIDR range. */
   constructor(trustedProxies: readonly string[]) {
@@ -20,15 +20,26 @@ export class Peers {
 
   watch(server: Server, kind: 'unix' | 'tcp'): void {
     server.on('connection', (socket: Socket) => {
-      this.#trust.set(socket, kind === 'unix' ? 'socket' : this.#trustByAddress(socket.remoteAddress))
+      const address = kind === 'unix' ? undefined : socket.remoteAddress
+      this.#known.set(socket, { trust: kind === 'unix' ? 'socket' : this.#trustByAddress(address), address })
     })
   }
 
   trustOf(socket: Socket): Trust {
-    return this.#trust.get(socket) ?? 'none'
+    return this.#known.get(socket)?.trust ?? 'none'
+  }
+
+  /** As it was when the connection was made. Undefined on the unix socket. */
+  addressOf(socket: Socket): string | undefined {
+    return this.#known.get(socket)?.address
+  }
+
+  /** Whether it is the address of a trusted proxy. */
+  isProxy(address: string): boolean {
+    return this.#trusted(address)
   }
 
   #trustByAddress(address: string | undefined): Trust {
-    return address !== undefined && this.#trusted(address) ? 'proxy' : 'none'
+    return address !== undefined && this.isProxy(address) ? 'proxy' : 'none'
   }
 }

@@ -1,4 +1,7 @@
 import type { Logger } from 'pino'
+import type { AuditLog } from './audit/audit-log.ts'
+import { openAuditLog } from './audit/file-audit-log.ts'
+import { noAuditLog } from './audit/no-audit-log.ts'
 import { placesOf, quotaBytesOf, type RegistryConfig } from './config.ts'
 import { bytesOf } from './domain/size.ts'
 import { openApp } from './http/app.ts'
@@ -50,6 +53,7 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
   const places = placesOf(dataDirectory, config)
   opened.use(await lockPlaces(places))
   refuseUnfinishedRestore(dataDirectory)
+  const audit = opened.use(await openConfiguredAuditLog(config, log))
   const metadata = opened.use(await openSqliteMetadata(places.database))
   const keptFree = bytesOf(config.limits.freeSpace)
   const blobs = opened.use(await openFilesystemBlobs(blobDirectories(places.blobs), keptFree))
@@ -67,12 +71,14 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
     identities: openIdentities(metadata, checkPassword, tokens),
     checkPassword,
     tokens,
+    peers,
+    audit,
     metrics,
     collectGarbage: () => garbage.collect(),
     log,
     version,
   }
-  const answer = openApp(services, peers).callback()
+  const answer = openApp(services).callback()
   const listeners: Listener[] = []
   opened.defer(async () => {
     await Promise.all(listeners.map((listener) => listener.stop()))
@@ -87,4 +93,9 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
     firstAdmin,
     stop: () => running.disposeAsync(),
   }
+}
+
+async function openConfiguredAuditLog({ audit }: RegistryConfig, log: Logger): Promise<AuditLog> {
+  if (audit.file === 'off') return noAuditLog
+  return openAuditLog({ file: audit.file, rotation: { atBytes: bytesOf(audit.rotateAt), keep: audit.keep }, log })
 }

@@ -4,16 +4,15 @@ import { openApi } from '../api/router.ts'
 import { RegistryError } from '../domain/errors.ts'
 import type { Context, RequestState } from './context.ts'
 import { answerError, brokeOff } from './errors.ts'
-import type { Peers } from './peers.ts'
 import type { Services } from './services.ts'
 import { locateV2 } from './v2/address.ts'
 import { answerV2, nameApi } from './v2/dispatch.ts'
 
 /** Everything that the registry answers, as one request handler. */
-export function openApp(services: Services, peers: Peers): Koa<RequestState> {
+export function openApp(services: Services): Koa<RequestState> {
   const app = new Koa<RequestState>()
   app.use(async (ctx, next) => {
-    ctx.state.trust = peers.trustOf(ctx.req.socket)
+    ctx.state.trust = services.peers.trustOf(ctx.req.socket)
     try {
       ctx.state.target = targetOf(ctx)
       const v2 = locateV2(ctx.state.target.path, services.config.context)

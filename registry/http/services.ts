@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { AuditLog } from '../audit/audit-log.ts'
 import type { RegistryConfig } from '../config.ts'
 import type { Identities } from '../identity/authenticate.ts'
 import type { CheckPassword } from '../identity/verified-passwords.ts'
@@ -6,6 +7,7 @@ import type { Tokens } from '../identity/tokens.ts'
 import type { CollectionSummary } from '../jobs/garbage-collection.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Repositories } from '../repositories/repositories.ts'
+import type { Peers } from './peers.ts'
 
 /** What the HTTP side of the registry stands on. */
 export interface Services {
@@ -14,6 +16,8 @@ export interface Services {
   readonly identities: Identities
   readonly checkPassword: CheckPassword
   readonly tokens: Tokens
+  readonly peers: Peers
+  readonly audit: AuditLog
   readonly metrics: Metrics
   /** One round of garbage collection, at once. */
   readonly collectGarbage: () => Promise<CollectionSummary>

@@ -143,6 +143,7 @@ function registryWithPaths(registry: RegistryConfig, absolute: Absolute): Regist
     listen: registry.listen.map((address) => addressWithPath(address, absolute)),
     storage: { filesystem: absolute(registry.storage.filesystem) },
     database: `sqlite:${absolute(registry.database.slice('sqlite:'.length))}`,
+    audit: { ...registry.audit, file: registry.audit.file === 'off' ? 'off' : absolute(registry.audit.file) },
   }
 }
 

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import { auditCommand } from './audit-command.ts'
 import { backupCommand } from './backup-command.ts'
 import { certsCommand } from './certs-command.ts'
 import { checkCommand } from './check-command.ts'
@@ -37,6 +38,7 @@ function program(): Command {
     .addCommand(checkCommand())
     .addCommand(explainCommand())
     .addCommand(userCommand())
+    .addCommand(auditCommand())
     .addCommand(gcCommand())
     .addCommand(scrubCommand())
     .addCommand(backupCommand())

@@ -28,6 +28,9 @@ const size = z.string().refine(isSize, {
   abort: true,
 })
 
+/** So that a file holds more than a few events, however long they are. */
+const minRotation = '64KiB'
+
 /** Recording what one of 8 MiB names, some 60,000 blobs, takes seconds in one transaction; all other requests wait. */
 const maxManifestSize = '8MiB'
 
@@ -158,6 +161,19 @@ export const registrySection = z.strictObject({
     })
     .prefault({})
     .describe('What pushes may take.'),
+  audit: z
+    .strictObject({
+      file: z.string().min(1).default('data/audit/audit.jsonl').describe('File, one JSON object a line, or off.'),
+      rotateAt: size
+        .refine((text) => bytesOf(text) >= bytesOf(minRotation), `expected at least ${minRotation}`)
+        .default('64MiB')
+        .describe(
+          `The size at which the file is renamed, with .1 at the end, and a new one begun; at least ${minRotation}.`,
+        ),
+      keep: z.int().min(1).max(1000).default(10).describe('How many renamed files are kept; the oldest are removed.'),
+    })
+    .prefault({})
+    .describe('The record of who pushed, deleted, logged in, was refused, or changed what others may do.'),
   trustedProxies: z
     .array(z.string())
     .default(['127.0.0.1', '::1'])

@@ -1,5 +1,7 @@
 import type { Logger } from 'pino'
 import type { AuditLog } from './audit/audit-log.ts'
+import { openAuditLog } from './audit/file-audit-log.ts'
+import { noAuditLog } from './audit/no-audit-log.ts'
 import { placesOf, quotaBytesOf, type RegistryConfig } from './config.ts'
 import { milliseconds } from './domain/duration.ts'
 import type { RepositoryKey } from './domain/names.ts'
@@ -60,7 +62,7 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
   const places = placesOf(dataDirectory, config)
   opened.use(await lockPlaces(places))
   refuseUnfinishedRestore(dataDirectory)
-  const audit: AuditLog = { record: () => {}, query: async () => [], [Symbol.asyncDispose]: async () => {} }
+  const audit = opened.use(await openConfiguredAuditLog(config, log))
   const metadata = opened.use(await openSqliteMetadata(places.database))
   const keptFree = bytesOf(config.limits.freeSpace)
   const blobs = opened.use(await openFilesystemBlobs(blobDirectories(places.blobs), keptFree))
@@ -112,4 +114,9 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
     firstAdmin,
     stop: () => running.disposeAsync(),
   }
+}
+
+async function openConfiguredAuditLog({ audit }: RegistryConfig, log: Logger): Promise<AuditLog> {
+  if (audit.file === 'off') return noAuditLog
+  return openAuditLog({ file: audit.file, rotation: { atBytes: bytesOf(audit.rotateAt), keep: audit.keep }, log })
 }

@@ -44,6 +44,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'registry/repositories',
     'registry/identity',
     'registry/audit/audit-log.ts',
+    'registry/audit/audit-query.ts',
     'registry/storage/access-store.ts',
     'registry/storage/metadata-store.ts',
     'registry/domain',

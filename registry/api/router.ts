@@ -1,6 +1,7 @@
 import Router from 'koa-router'
 import type { RequestState } from '../http/context.ts'
 import type { Services } from '../http/services.ts'
+import { listAudit } from './audit.ts'
 import { deleteItem } from './deletion.ts'
 import { answerMetrics } from './metrics.ts'
 import { listRepositories } from './repositories.ts'
@@ -12,6 +13,7 @@ export function openApi(services: Services): Router<RequestState> {
   router.get('/api/system/ping', ping)
   router.get('/api/system/version', (ctx) => answerVersion(ctx, services))
   router.post('/api/system/storage/gc', (ctx) => collectGarbage(ctx, services))
+  router.get('/api/security/audit', (ctx) => listAudit(ctx, services))
   router.get('/api/v1/metrics', (ctx) => answerMetrics(ctx, services))
   router.get('/api/repositories', (ctx) => listRepositories(ctx, services))
   router.delete('/*item', (ctx) => deleteItem(ctx, services))

@@ -69,8 +69,8 @@ export async function removeIfPresent(file: string): Promise<boolean> {
 }
 
 /** Synced also when it is there already: whoever made it may have been killed before it could. */
-export async function makeDirectoryDurably(directory: string): Promise<void> {
-  const firstMade = await mkdir(directory, { recursive: true })
+export async function makeDirectoryDurably(directory: string, mode = 0o777): Promise<void> {
+  const firstMade = await mkdir(directory, { recursive: true, mode })
   const top = dirname(firstMade ?? directory)
   for (let made = directory; made !== top; made = dirname(made)) await syncDirectory(dirname(made))
 }

@@ -45,6 +45,11 @@ const wrong: readonly { readonly name: string; readonly yaml: string; readonly s
     says: /^caisson\.yaml:2:20: registry\.trustedProxies\.0: expected an address or a range like 10\.0\.0\.0\/8$/,
   },
   {
+    name: 'an audit log that would be rotated all the time',
+    yaml: 'registry:\n  audit: { rotateAt: 1KiB }\n',
+    says: /^caisson\.yaml:2:12: registry\.audit\.rotateAt: expected at least 64KiB$/,
+  },
+  {
     name: 'a virtual repository that is its own member',
     yaml: 'registry:\n  repositories:\n    docker-local: { type: local }\n    all: { type: virtual, members: [all] }\n',
     says: /^caisson\.yaml:4:\d+: all: a repository cannot be its own member$/,

@@ -41,6 +41,7 @@ async function openHere(dataDirectory: string): Promise<Opened> {
     listen: `unix:${socketPath}`,
     storage: { filesystem: join(dataDirectory, 'blobs') },
     database: `sqlite:${join(dataDirectory, 'caisson.db')}`,
+    audit: { file: join(dataDirectory, 'audit', 'audit.jsonl') },
   })
   const log = pino({ level: 'silent' })
   const registry = await startRegistry({ config, dataDirectory, log, version: '0' })

@@ -42,6 +42,7 @@ export async function startTestRegistry(
     storage: { filesystem: join(dataDirectory, 'blobs') },
     database: `sqlite:${join(dataDirectory, 'caisson.db')}`,
     ...section,
+    audit: { file: join(dataDirectory, 'audit', 'audit.jsonl'), ...(section.audit as object | undefined) },
   })
   const log: Record<string, unknown>[] = []
   const logger = pino({ level: 'info' }, linesInto(log))

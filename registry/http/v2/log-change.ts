@@ -1,6 +1,9 @@
-import type { ImageName } from '../../domain/names.ts'
+import type { AuditType } from '../../audit/audit-log.ts'
+import type { Digest } from '../../domain/digest.ts'
+import type { ImageName, Tag } from '../../domain/names.ts'
 import { userOf, type Caller } from '../../identity/authenticate.ts'
 import type { Repository } from '../../repositories/repository.ts'
+import { clientAddress } from '../client-address.ts'
 import type { Context } from '../context.ts'
 import { requestId } from '../request-id.ts'
 import type { Services } from '../services.ts'
@@ -14,13 +17,39 @@ export interface Change {
   readonly image?: ImageName
 }
 
-/** One line for what has been changed. */
+/** What nobody has to answer for by itself is undefined: a blob is nothing without the manifests that name it. */
+const recordedAs = {
+  'manifest pushed': 'pushed',
+  'manifest deleted': 'deleted',
+  'image deleted': 'deleted',
+  'repository emptied': 'deleted',
+  'blob pushed': undefined,
+  'blob deleted': undefined,
+} as const satisfies Record<string, AuditType | undefined>
+
+export interface Changed {
+  readonly digest?: Digest
+  /** Those that were pushed. */
+  readonly tags?: readonly Tag[]
+  /** The one that was deleted. */
+  readonly tag?: Tag
+  /** How many. */
+  readonly images?: number
+}
+
+/** One line for what has been changed, and an entry in the audit log. */
 export function logChange(
   ctx: Context,
   { services, caller, repository, image }: Change,
-  event: string,
-  what: object,
+  event: keyof typeof recordedAs,
+  what: Changed,
 ): void {
-  const by = userOf(caller) ?? 'anonymous'
-  services.log.info({ requestId: requestId(ctx), by, repository: repository.key, image, ...what }, event)
+  const by = userOf(caller)
+  const at = { requestId: requestId(ctx), repository: repository.key, image }
+  services.log.info({ by: by ?? 'anonymous', ...at, ...what }, event)
+
+  const type = recordedAs[event]
+  if (type === undefined) return
+  const tags = what.tag === undefined ? what.tags : [what.tag]
+  services.audit.record({ type, by, address: clientAddress(ctx, services.peers), ...at, tags, digest: what.digest })
 }

@@ -76,6 +76,7 @@ test('a password for the first admin that is too short is refused before anythin
     listen: `unix:${path}`,
     storage: { filesystem: join(directory.path, 'blobs') },
     database: `sqlite:${join(directory.path, 'caisson.db')}`,
+    audit: { file: 'off' },
   })
   const parts = { config, dataDirectory: directory.path, log: pino({ enabled: false }), version: '1.2.3' }
   for (const firstAdminPassword of ['', 'short'])

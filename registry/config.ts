@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { isDuration, milliseconds } from './domain/duration.ts'
 import { isRepositoryKey } from './domain/names.ts'
 import { bytesOf, isSize } from './domain/size.ts'
+import { oidcSection } from './oidc-config.ts'
 import type { Places } from './storage/places.ts'
 
 const repositoryKey = z
@@ -131,6 +132,9 @@ export const registrySection = z.strictObject({
     })
     .prefault({})
     .describe('What pushes may take.'),
+  oidc: oidcSection
+    .default({})
+    .describe('OpenID Connect providers by name: whose users may log in, and whose jobs may have a token.'),
   trustedProxies: z
     .array(z.string())
     .default(['127.0.0.1', '::1'])
@@ -148,6 +152,7 @@ export const registrySection = z.strictObject({
 
 export type RegistryConfig = z.output<typeof registrySection>
 export type RepositoryConfig = z.output<typeof repository>
+export type { OidcProvider, WorkloadRule } from './oidc-config.ts'
 
 /** Undefined: no limit, or not a local repository. */
 export function quotaBytesOf(repository: RepositoryConfig | undefined): number | undefined {

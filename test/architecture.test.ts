@@ -64,7 +64,13 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   'registry/audit': ['registry/audit', 'registry/domain', 'registry/storage/durable-files.ts'],
   'registry/secret-value.ts': [],
-  'registry/config.ts': ['registry/domain', 'registry/storage/places.ts', 'registry/secret-value.ts'],
+  'registry/config.ts': [
+    'registry/domain',
+    'registry/storage/places.ts',
+    'registry/secret-value.ts',
+    'registry/oidc-config.ts',
+  ],
+  'registry/oidc-config.ts': ['registry/domain', 'registry/secret-value.ts'],
   'registry/start.ts': ['registry', 'wire'],
   cli: ['cli', 'gateway', 'registry', 'certs', 'wire'],
 }

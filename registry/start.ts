@@ -7,6 +7,9 @@ import { parseListenAddress, type ListenAddress } from './http/listen-address.ts
 import { Peers } from './http/peers.ts'
 import { openIdentities } from './identity/authenticate.ts'
 import { ensureFirstAdmin, type FirstAdmin } from './identity/first-admin.ts'
+import { notConnected, type OidcConnection } from './identity/oidc/connection.ts'
+import { openOidc } from './identity/oidc/oidc.ts'
+import { openSessions } from './identity/sessions.ts'
 import { openTokens } from './identity/tokens.ts'
 import { openPasswordCheck } from './identity/verified-passwords.ts'
 import { GarbageCollection } from './jobs/garbage-collection.ts'
@@ -30,6 +33,8 @@ export interface RegistryParts {
   readonly version: string
   /** Of the user `admin`, on the first start. Default: a generated one, kept in `<data>/admin-password`. */
   readonly firstAdminPassword?: string | undefined
+  /** Default: none, and then OIDC refuses. */
+  readonly oidcConnection?: OidcConnection | undefined
 }
 
 export interface Registry {
@@ -67,6 +72,8 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
     identities: openIdentities(metadata, checkPassword, tokens),
     checkPassword,
     tokens,
+    oidc: await openOidc(config.oidc, parts.oidcConnection ?? notConnected),
+    sessions: openSessions(),
     metrics,
     collectGarbage: () => garbage.collect(),
     log,

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import pino from 'pino'
 import { registrySection } from '../../registry/config.ts'
-import { startRegistry, type Registry } from '../../registry/start.ts'
+import { startRegistry, type Registry, type RegistryParts } from '../../registry/start.ts'
 import { RegistryClient, type Login } from './registry-client.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
 
@@ -33,6 +33,7 @@ export const localV2 = '/artifactory/api/docker/docker-local/v2'
 export async function startTestRegistry(
   section: Readonly<Record<string, unknown>> = {},
   named?: string,
+  more: Pick<RegistryParts, 'oidcConnection'> = {},
 ): Promise<TestRegistry> {
   await using opened = new AsyncDisposableStack()
   const dataDirectory = named ?? join(opened.use(await temporaryDirectory()).path, 'data')
@@ -45,7 +46,7 @@ export async function startTestRegistry(
   })
   const log: Record<string, unknown>[] = []
   const logger = pino({ level: 'info' }, linesInto(log))
-  const parts = { config, dataDirectory, log: logger, version: '1.2.3', firstAdminPassword: admin.password }
+  const parts = { config, dataDirectory, log: logger, version: '1.2.3', firstAdminPassword: admin.password, ...more }
   const start = () => startRegistry(parts)
 
   const anonymous = new RegistryClient({ socketPath: socket }, localV2)

@@ -144,7 +144,25 @@ function registryWithPaths(registry: RegistryConfig, absolute: Absolute): Regist
     storage: { filesystem: absolute(registry.storage.filesystem) },
     database: `sqlite:${absolute(registry.database.slice('sqlite:'.length))}`,
     audit: { ...registry.audit, file: registry.audit.file === 'off' ? 'off' : absolute(registry.audit.file) },
+    oidc: oidcWithPaths(registry.oidc, absolute),
   }
+}
+
+/** A claim may be called `file`: only what is a secret has the path of one. */
+function oidcWithPaths(oidc: RegistryConfig['oidc'], absolute: Absolute): RegistryConfig['oidc'] {
+  return Object.fromEntries(
+    Object.entries(oidc).map(([name, provider]) => {
+      const { ca, clientSecret } = provider
+      return [
+        name,
+        {
+          ...provider,
+          ...(ca === undefined ? {} : { ca: absolute(ca) }),
+          ...(clientSecret === undefined ? {} : { clientSecret: withSecretPaths(clientSecret, absolute) }),
+        },
+      ]
+    }),
+  )
 }
 
 function addressWithPath(address: string, absolute: Absolute): string {

@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { isDuration, milliseconds } from './domain/duration.ts'
 import { isRepositoryKey } from './domain/names.ts'
 import { bytesOf, isSize } from './domain/size.ts'
-import { accessFields, antPattern } from './config-access.ts'
+import { accessFields, antPattern } from './access-config.ts'
+import { oidcSection } from './oidc-config.ts'
 import type { Places } from './storage/places.ts'
 
 const repositoryKey = z
@@ -174,6 +175,9 @@ export const registrySection = z.strictObject({
     })
     .prefault({})
     .describe('The record of who pushed, deleted, logged in, was refused, or changed what others may do.'),
+  oidc: oidcSection
+    .default({})
+    .describe('OpenID Connect providers by name: whose users may log in, and whose jobs may have a token.'),
   trustedProxies: z
     .array(z.string())
     .default(['127.0.0.1', '::1'])
@@ -191,6 +195,7 @@ export const registrySection = z.strictObject({
 
 export type RegistryConfig = z.output<typeof registrySection>
 export type RepositoryConfig = z.output<typeof repository>
+export type { OidcProvider, WorkloadRule } from './oidc-config.ts'
 
 /** Undefined: no limit, or not a local repository. */
 export function quotaBytesOf(repository: RepositoryConfig | undefined): number | undefined {

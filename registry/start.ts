@@ -18,6 +18,9 @@ import { openDirectory } from './identity/directory.ts'
 import { ensureDefaultPermissions } from './identity/default-permissions.ts'
 import { ensureFirstAdmin, type FirstAdmin } from './identity/first-admin.ts'
 import { openLoginAttempts } from './identity/login-attempts.ts'
+import { connectOidc } from './identity/oidc/connection.ts'
+import { openOidc } from './identity/oidc/oidc.ts'
+import { openSessions } from './identity/sessions.ts'
 import { openTokens } from './identity/tokens.ts'
 import type { UserSource } from './identity/user-source.ts'
 import { openPasswordCheck } from './identity/verified-passwords.ts'
@@ -94,6 +97,8 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
     tokens,
     peers,
     audit,
+    oidc: await openOidc(config.oidc, connectOidc({ directory, administration, accessTokens })),
+    sessions: openSessions(),
     metrics,
     collectGarbage: () => garbage.collect(),
     log,

@@ -27,7 +27,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'registry/audit/audit-log.ts',
     'registry/domain',
     'registry/config.ts',
-    'registry/config-access.ts',
+    'registry/access-config.ts',
     'registry/secret-value.ts',
   ],
   'registry/jobs': [
@@ -71,9 +71,11 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'registry/domain',
     'registry/storage/places.ts',
     'registry/secret-value.ts',
-    'registry/config-access.ts',
+    'registry/access-config.ts',
+    'registry/oidc-config.ts',
   ],
-  'registry/config-access.ts': ['registry/domain', 'registry/secret-value.ts'],
+  'registry/access-config.ts': ['registry/domain', 'registry/secret-value.ts'],
+  'registry/oidc-config.ts': ['registry/domain', 'registry/secret-value.ts'],
   'registry/start.ts': ['registry', 'wire'],
   cli: ['cli', 'gateway', 'registry', 'certs', 'wire'],
 }

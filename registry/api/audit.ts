@@ -2,7 +2,7 @@ import { auditParameters, isAuditParameter, parseAuditQuery, type AuditQuestion 
 import { RegistryError } from '../domain/errors.ts'
 import type { Context } from '../http/context.ts'
 import type { Services } from '../http/services.ts'
-import { requireAdmin } from './require-admin.ts'
+import { requireAdmin } from './require.ts'
 
 /** In one answer; who wants more asks again with the time of the oldest as `to`. */
 const maxEntries = 1000

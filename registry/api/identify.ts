@@ -1,18 +1,33 @@
 import { RegistryError } from '../domain/errors.ts'
 import type { Context } from '../http/context.ts'
 import { callerOf } from '../http/identify.ts'
+import { publicOrigin } from '../http/public-url.ts'
 import type { Services } from '../http/services.ts'
 import { challengeBasic } from '../http/v2/challenge.ts'
 import type { Caller } from '../identity/authenticate.ts'
+import { sessionId, sessionOf } from '../identity/sessions.ts'
 
 /** Who asks. Throws UNAUTHORIZED with a challenge for credentials that are wrong. */
 export async function identify(ctx: Context, services: Services): Promise<Caller> {
   try {
-    return await callerOf(ctx, services)
+    return (await callerOfSession(ctx, services)) ?? (await callerOf(ctx, services))
   } catch (cause) {
     if (!(cause instanceof RegistryError) || cause.code !== 'UNAUTHORIZED') throw cause
     return challenge(ctx, cause)
   }
+}
+
+/**
+ * Somebody who has logged in with a browser and shows nothing else; what they may do is looked up anew each time. Throws DENIED for a
+ * request that another site's page makes the browser send.
+ */
+async function callerOfSession(ctx: Context, { sessions, directory }: Services): Promise<Caller | undefined> {
+  const { headers } = ctx.req
+  if (headers.authorization !== undefined || sessionId(headers) === undefined) return undefined
+  const { origin } = publicOrigin({ trusted: ctx.state.trust !== 'none', headers })
+  const session = await sessionOf(sessions, { method: ctx.method, headers }, origin)
+  const user = session && (await directory.find(session.user))
+  return user && { by: 'login', principal: user.principal, owner: { user: user.record.name }, with: 'session' }
 }
 
 /** Throws UNAUTHORIZED, with a challenge that browsers and curl understand. */

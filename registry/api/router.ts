@@ -4,7 +4,10 @@ import type { Services } from '../http/services.ts'
 import { listAudit } from './audit.ts'
 import { deleteItem } from './deletion.ts'
 import { answerMetrics } from './metrics.ts'
+import { beginLogin, finishLogin } from './oidc-login.ts'
+import { exchangeToken } from './oidc-token.ts'
 import { listRepositories } from './repositories.ts'
+import { answerSession, endSession } from './session.ts'
 import { answerVersion, collectGarbage, ping } from './system.ts'
 
 /** The REST API below the context, in Artifactory's paths and fields where it has them. `api` is no repository key. */
@@ -16,6 +19,11 @@ export function openApi(services: Services): Router<RequestState> {
   router.get('/api/security/audit', (ctx) => listAudit(ctx, services))
   router.get('/api/v1/metrics', (ctx) => answerMetrics(ctx, services))
   router.get('/api/repositories', (ctx) => listRepositories(ctx, services))
+  router.post('/access/api/v1/oidc/token', (ctx) => exchangeToken(ctx, services))
+  router.get('/api/oidc/:provider/login', (ctx) => beginLogin(ctx, services, ctx.params['provider'] ?? ''))
+  router.get('/api/oidc/:provider/callback', (ctx) => finishLogin(ctx, services, ctx.params['provider'] ?? ''))
+  router.get('/api/security/session', (ctx) => answerSession(ctx, services))
+  router.delete('/api/security/session', (ctx) => endSession(ctx, services))
   router.delete('/*item', (ctx) => deleteItem(ctx, services))
   return router
 }

@@ -5,6 +5,9 @@ import type { AccessAdministration } from '../identity/access-administration.ts'
 import type { AccessTokenService } from '../identity/access-tokens.ts'
 import type { Identities } from '../identity/authenticate.ts'
 import type { Directory } from '../identity/directory.ts'
+import type { Oidc } from '../identity/oidc/oidc.ts'
+import type { Sessions } from '../identity/sessions.ts'
+
 import type { Tokens } from '../identity/tokens.ts'
 import type { CollectionSummary } from '../jobs/garbage-collection.ts'
 import type { Metrics } from '../metrics.ts'
@@ -22,6 +25,8 @@ export interface Services {
   readonly tokens: Tokens
   readonly peers: Peers
   readonly audit: AuditLog
+  readonly oidc: Oidc
+  readonly sessions: Sessions
   readonly metrics: Metrics
   /** One round of garbage collection, at once. */
   readonly collectGarbage: () => Promise<CollectionSummary>

@@ -19,7 +19,7 @@ export type Caller =
   /** A token of ours, for docker: good for what it says, and no more than its owner may do. */
   | { readonly by: 'token'; readonly principal: Principal; readonly token: TokenContents }
 
-export type LoginMeans = 'password' | 'access' | 'refresh' | 'api key' | 'encrypted password'
+export type LoginMeans = 'password' | 'session' | 'access' | 'refresh' | 'api key' | 'encrypted password'
 
 export function principalOf(caller: Caller): Principal {
   return caller.by === 'nothing' ? anonymous : caller.principal

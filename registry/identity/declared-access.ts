@@ -1,4 +1,4 @@
-import type { AccessConfig, UserConfig } from '../config-access.ts'
+import type { AccessConfig, UserConfig } from '../access-config.ts'
 import type { PermissionTarget } from '../domain/permission-target.ts'
 import { readSecret } from '../secret-value.ts'
 import type { GroupRecord, UserRecord } from '../storage/access-store.ts'

@@ -10,8 +10,8 @@ export type TokenScope =
   | { readonly kind: 'user' }
   /** `applied-permissions/admin`. */
   | { readonly kind: 'admin' }
-  /** `applied-permissions/groups:a,b`, or the older `member-of-groups:a,b`: what members of these may do. */
-  | { readonly kind: 'groups'; readonly groups: readonly string[] }
+  /** `applied-permissions/groups:a,b`, or the older `member-of-groups:a,b`: what members of these may do, or of that what `artifact:` names. */
+  | { readonly kind: 'groups'; readonly groups: readonly string[]; readonly limits?: readonly Limit[] | undefined }
   /** `artifact:<repository>[/<pattern>]:r,w,n,d,m`: of what its user may do, only this. */
   | { readonly kind: 'limits'; readonly limits: readonly Limit[] }
 
@@ -39,7 +39,8 @@ export function parseTokenScope(text: string): TokenScope {
   const limits = parsed.flatMap((scope) => (scope.kind === 'limits' ? scope.limits : []))
   const groups = parsed.flatMap((scope) => (scope.kind === 'groups' ? scope.groups : []))
   if (parsed.every(({ kind }) => kind === 'limits')) return { kind: 'limits', limits }
-  if (parsed.every(({ kind }) => kind === 'groups')) return { kind: 'groups', groups }
+  if (parsed.every(({ kind }) => kind === 'limits' || kind === 'groups'))
+    return { kind: 'groups', groups, limits: limits.length > 0 ? limits : undefined }
   if (others.length === 0) return first
   throw new RegistryError('BAD_REQUEST', { message: `scopes of different kinds in one token: ${text}` })
 }
@@ -75,7 +76,7 @@ export function withinScope(user: UserPrincipal, scope: TokenScope): UserPrincip
     case 'admin':
       return { ...user, admin: true }
     case 'groups':
-      return { kind: 'user', name: user.name, admin: false, groups: scope.groups }
+      return { kind: 'user', name: user.name, admin: false, groups: scope.groups, limits: scope.limits }
     case 'limits':
       return { ...user, limits: scope.limits }
   }

@@ -200,6 +200,24 @@ test('paths are relative to the file, but data/ is the data directory', async (t
   assert.equal(config.registry.storage.filesystem, '/kept/b')
 })
 
+test('of an OpenID Connect provider the paths become absolute, and nothing that only looks like one', async (t) => {
+  const directory = await scratch(t)
+  const file = join(directory, 'caisson.yaml')
+  const rule = '{ name: main, claims: { file: a }, user: ci }'
+  await writeFile(
+    file,
+    `registry:
+  oidc:
+    keycloak: { issuer: https://login.test, ca: tls/ca.crt, clientId: x, clientSecret: { file: data/secret } }
+    gitlab: { issuer: https://gitlab.test, workload: { audience: x, rules: [${rule}] } }
+`,
+  )
+  const { oidc } = (await loadConfig({ config: file, data: '/kept' })).registry
+  assert.equal(oidc['keycloak']?.ca, join(directory, 'tls/ca.crt'))
+  assert.deepEqual(oidc['keycloak'].clientSecret, { file: '/kept/secret' })
+  assert.deepEqual(oidc['gitlab']?.workload?.rules[0]?.claims, { file: 'a' })
+})
+
 test('a configuration file that cannot be read says how to name another', async () => {
   await assert.rejects(loadConfig({ config: '/nowhere/caisson.yaml' }), /\/nowhere\/caisson\.yaml.*--config/)
 })

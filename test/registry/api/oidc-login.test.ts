@@ -196,7 +196,7 @@ test('a name that belongs to another realm is refused, and codes and cookies are
   const { value: pending = '' } = browser.cookies.get('caisson-login') ?? {}
   const answer = await browser.ask('GET', callback.href)
   assert.equal(answer.status, 403)
-  assert.match(answer.body.toString(), /admin is a user of this registry itself/)
+  assert.match(answer.body.toString(), /admin is the name of a user who does not come from company/)
   assert.equal(await browser.user(), 401)
 
   await browser.logIn('alice')

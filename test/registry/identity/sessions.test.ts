@@ -15,8 +15,6 @@ test('a session tells who has logged in and when it ends', async () => {
   assert.match(id, /^[\w-]{43}$/)
   assert.deepEqual(await sessions.find(id), {
     user: 'alice',
-    groups: ['developers'],
-    admin: false,
     provider: 'company',
     expiresAt: new Date(start + hourMs),
   })

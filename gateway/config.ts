@@ -21,25 +21,33 @@ const targetFields = {
     .enum(['host', 'path'])
     .optional()
     .describe('Take the key from what "*" stands for in the host name (host) or from the first path segment (path).'),
+  challenge: z
+    .enum(['token', 'basic'])
+    .optional()
+    .describe('How docker is asked to log in on this host or port, where that differs from registry.challenge.'),
 }
+
+type ChallengeKind = 'token' | 'basic'
 
 interface TargetFields {
   readonly repository?: string | undefined
   readonly v1?: string | undefined
   readonly v2?: string | undefined
   readonly repositoryFrom?: 'host' | 'path' | undefined
+  readonly challenge?: ChallengeKind | undefined
 }
 
 /** How a host or port says which repository it stands for. */
-export type Target =
+export type Target = { readonly challenge: ChallengeKind | undefined } & (
   | { readonly kind: 'repository'; readonly v1: string | undefined; readonly v2: string | undefined }
   | { readonly kind: 'host' }
   | { readonly kind: 'path' }
+)
 
-function targetOf(fields: TargetFields): Target | undefined {
-  if (fields.repositoryFrom) return { kind: fields.repositoryFrom }
-  if (fields.repository) return { kind: 'repository', v1: fields.repository, v2: fields.repository }
-  if (fields.v1 ?? fields.v2) return { kind: 'repository', v1: fields.v1, v2: fields.v2 }
+function targetOf({ repository, v1, v2, repositoryFrom, challenge }: TargetFields): Target | undefined {
+  if (repositoryFrom) return { kind: repositoryFrom, challenge }
+  if (repository) return { kind: 'repository', v1: repository, v2: repository, challenge }
+  if (v1 ?? v2) return { kind: 'repository', v1, v2, challenge }
   return undefined
 }
 
@@ -58,9 +66,13 @@ const listener = z
     ...targetFields,
   })
   .refine(oneWay, oneWayMessage)
-  .transform(({ repository, v1, v2, repositoryFrom, ...rest }) => ({
+  .refine(({ challenge, ...fields }) => challenge === undefined || targetOf(fields) !== undefined, {
+    message: 'challenge belongs to a port with a repository; where hosts decide, it stands with the host',
+    path: ['challenge'],
+  })
+  .transform(({ repository, v1, v2, repositoryFrom, challenge, ...rest }) => ({
     ...rest,
-    target: targetOf({ repository, v1, v2, repositoryFrom }),
+    target: targetOf({ repository, v1, v2, repositoryFrom, challenge }),
   }))
 
 const hostTarget = z
@@ -158,7 +170,9 @@ export type Listener = GatewayConfig['listeners'][number]
 
 /** A target in the words of the configuration file. */
 export function sourceOf(target: Target): TargetFields {
-  if (target.kind !== 'repository') return { repositoryFrom: target.kind }
+  const challenge = target.challenge && { challenge: target.challenge }
+  if (target.kind !== 'repository') return { repositoryFrom: target.kind, ...challenge }
   const { v1, v2 } = target
-  return v1 === v2 && v2 !== undefined ? { repository: v2 } : { ...(v1 && { v1 }), ...(v2 && { v2 }) }
+  const keys = v1 === v2 && v2 !== undefined ? { repository: v2 } : { ...(v1 && { v1 }), ...(v2 && { v2 }) }
+  return { ...keys, ...challenge }
 }

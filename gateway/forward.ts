@@ -2,6 +2,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http'
 import { Stream } from 'node:stream'
 import { createProxyServer } from 'http-proxy'
 import type { Logger } from 'pino'
+import { challengeHeader } from '../wire/challenge.ts'
 import { sendfileByPath, sendfileOffer } from '../wire/sendfile.ts'
 import { Answer } from './answer.ts'
 import { BatchedBody } from './batched-body.ts'
@@ -80,10 +81,11 @@ export function createForward({ upstream, idleMs, sendfile, log }: Forwarding): 
   })
 
   return (answer, upstreamTarget) => {
-    const { req: request, arrival } = answer
+    const { req: request, arrival, match } = answer
     if (!arrival) throw new Error('only what has arrived is forwarded')
     const headers = forwardedHeaders(request.headers, arrival)
     if (sendfile && request.method === 'GET') headers[sendfileOffer] = sendfileByPath
+    if (match?.kind === 'repository' && match.challenge) headers[challengeHeader] = match.challenge
     // Node's client would else send an empty chunked body, which some upstreams refuse.
     if (!arrival.hasBody && request.method !== 'GET' && request.method !== 'HEAD') headers['content-length'] = '0'
     request.headers = headers

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { challengeHeader } from '../wire/challenge.ts'
 import type { Arrival } from './answer.ts'
 import { connectionOptions } from './connection-options.ts'
 
@@ -24,6 +25,7 @@ const reserved = [
   'x-request-id',
   'x-artifactory-override-base-url',
   'x-jfrog-override-base-url',
+  challengeHeader,
 ]
 const withheld: ReadonlySet<string> = new Set([...hopByHop, ...reserved])
 const withheldPrefixes = /^(?:proxy-|x-forwarded-|x-sendfile|x-accel-)/

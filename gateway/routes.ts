@@ -12,6 +12,8 @@ export interface RepositoryMatch {
   /** What the client sees and what upstream sees instead; both end in a slash. */
   readonly publicPrefix: string
   readonly upstreamPrefix: string
+  /** How the registry is to ask for a login here; undefined leaves it to the registry. */
+  readonly challenge: Target['challenge']
 }
 
 export type Match =
@@ -95,7 +97,7 @@ function siteOf(hosts: HostRules, listener: Listener, host: string): Site | unde
 function settle(rule: string, target: Target, label: string | undefined): Site | undefined {
   if (target.kind !== 'host') return { rule, target }
   if (label === undefined || !isRepositoryKey(label)) return undefined
-  return { rule, target: { kind: 'repository', v1: label, v2: label } }
+  return { rule, target: { kind: 'repository', v1: label, v2: label, challenge: target.challenge } }
 }
 
 function apiOf(path: string): Api | undefined {
@@ -105,23 +107,24 @@ function apiOf(path: string): Api | undefined {
 }
 
 function matchApi(rewrite: PathRewrite, { target, rule }: Site, api: Api, rest: string): Match {
-  if (target.kind === 'path') return matchKeyInPath(rewrite, api, rest)
+  const { challenge } = target
+  if (target.kind === 'path') return matchKeyInPath(rewrite, api, rest, challenge)
   const key = target[api]
   if (key === undefined) return { kind: 'nothingHere', reason: `${rule} has no repository for the ${api} API` }
   const keyless = rewrite.keyIsPartOfImageName && isImageless(api, rest)
-  return repositoryMatch(rewrite, { key, api, rest, publicPrefix: `/${api}/` }, keyless ? undefined : key)
+  return repositoryMatch(rewrite, { key, api, rest, publicPrefix: `/${api}/`, challenge }, keyless ? undefined : key)
 }
 
-function matchKeyInPath(rewrite: PathRewrite, api: Api, rest: string): Match {
+function matchKeyInPath(rewrite: PathRewrite, api: Api, rest: string, challenge: Target['challenge']): Match {
   if (isImageless(api, rest))
-    return repositoryMatch(rewrite, { key: undefined, api, rest, publicPrefix: `/${api}/` }, undefined)
+    return repositoryMatch(rewrite, { key: undefined, api, rest, publicPrefix: `/${api}/`, challenge }, undefined)
   const slash = rest.indexOf('/')
   const key = slash === -1 ? rest : rest.slice(0, slash)
   if (!isRepositoryKey(key)) {
     return { kind: 'nothingHere', reason: `"${key}" is no repository key: expected lower-case letters and digits` }
   }
   const inside = slash === -1 ? '' : rest.slice(slash + 1)
-  return repositoryMatch(rewrite, { key, api, rest: inside, publicPrefix: `/${api}/${key}/` }, key)
+  return repositoryMatch(rewrite, { key, api, rest: inside, publicPrefix: `/${api}/${key}/`, challenge }, key)
 }
 
 function isImageless(api: Api, rest: string): boolean {
@@ -130,10 +133,10 @@ function isImageless(api: Api, rest: string): boolean {
 
 function repositoryMatch(
   rewrite: PathRewrite,
-  found: { key: string | undefined; api: Api; rest: string; publicPrefix: string },
+  found: Pick<RepositoryMatch, 'key' | 'api' | 'publicPrefix' | 'challenge'> & { readonly rest: string },
   upstreamKey: string | undefined,
 ): RepositoryMatch {
-  const { key, api, rest, publicPrefix } = found
-  const upstreamPrefix = rewrite.upstreamPrefix(api, upstreamKey)
-  return { kind: 'repository', key, api, upstreamPath: upstreamPrefix + rest, publicPrefix, upstreamPrefix }
+  const { rest, ...known } = found
+  const upstreamPrefix = rewrite.upstreamPrefix(known.api, upstreamKey)
+  return { kind: 'repository', ...known, upstreamPath: upstreamPrefix + rest, upstreamPrefix }
 }

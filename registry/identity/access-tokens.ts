@@ -1,6 +1,7 @@
 import { createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { UserPrincipal } from '../domain/permissions.ts'
 import type { AccessTokens, Secrets, TokenKind, TokenRecord } from '../storage/access-store.ts'
+import { atMost } from './at-most.ts'
 import type { Directory } from './directory.ts'
 import { parseTokenScope, userScope, withinScope, type TokenScope } from './token-scope.ts'
 
@@ -14,6 +15,8 @@ export interface AccessTokenService {
   checkAgain(id: string): Promise<ShownToken | undefined>
   /** The user's API key, or the encrypted password that docker's configuration file is given. Undefined: none has been made. */
   standing(user: string, kind: StandingKind): Promise<string | undefined>
+  /** The one there is, or a new one. */
+  ensureStanding(user: string, kind: StandingKind): Promise<{ readonly token: string; readonly isNew: boolean }>
   /** Ends the one before. */
   renewStanding(user: string, kind: StandingKind): Promise<string>
 }
@@ -104,6 +107,16 @@ export async function openAccessTokens(
     return { token: `csn_${id}_${secret}`, record }
   }
 
+  const findStanding = async (user: string, kind: StandingKind): Promise<string | undefined> => {
+    const record = (await store.listTokens(user)).find((token) => token.kind === kind)
+    return record && `csn_${record.id}_${standingSecret(record.id)}`
+  }
+  const renewStanding = async (user: string, kind: StandingKind): Promise<string> => {
+    await store.removeTokensOf(user, kind)
+    return (await add({ user, kind, description: kind, lifeSeconds: undefined })).token
+  }
+  const inTurn = atMost(1)
+
   return {
     make: add,
 
@@ -123,15 +136,17 @@ export async function openAccessTokens(
       return record && shownBy(record)
     },
 
-    async standing(user, kind) {
-      const record = (await store.listTokens(user)).find((token) => token.kind === kind)
-      return record && `csn_${record.id}_${standingSecret(record.id)}`
-    },
+    standing: findStanding,
+    renewStanding,
 
-    async renewStanding(user, kind) {
-      await store.removeTokensOf(user, kind)
-      return (await add({ user, kind, description: kind, lifeSeconds: undefined })).token
-    },
+    /** One at a time: each that is made ends the one before, which somebody may just have been told. */
+    ensureStanding: (user, kind) =>
+      inTurn(async () => {
+        const kept = await findStanding(user, kind)
+        return kept === undefined
+          ? { token: await renewStanding(user, kind), isNew: true }
+          : { token: kept, isNew: false }
+      }),
   }
 }
 

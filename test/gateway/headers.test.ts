@@ -218,3 +218,28 @@ test('URLs of a foreign upstream are mapped back to public ones, and those of ot
     assert.equal(headers[name.toLowerCase()], expected.replace('PORT', String(running.port)), `${name}: ${value}`)
   }
 })
+
+test('a host says how its clients are asked to log in, whatever the client says', async () => {
+  await using running = await runGateway({
+    upstream: echo,
+    config: {
+      hosts: {
+        'old.example': { repository: 'a', challenge: 'basic' },
+        '*.new.example': { repositoryFrom: 'host', challenge: 'token' },
+        'paths.example': { repositoryFrom: 'path', challenge: 'basic' },
+        'plain.example': 'a',
+      },
+      listeners: [{ port: 0 }, { port: 0, repository: 'a', challenge: 'basic' }],
+    },
+  })
+  const [byHost = 0, byPort = 0] = running.ports
+  const liar = 'X-Caisson-Challenge: token'
+  for (const [port, host, challenge] of [
+    [byHost, 'old.example', 'basic'],
+    [byHost, 'x.new.example', 'token'],
+    [byHost, 'paths.example', 'basic'],
+    [byHost, 'plain.example', undefined],
+    [byPort, 'anything.example', 'basic'],
+  ] as const)
+    assert.equal((await seenUpstream(port, [`Host: ${host}`, liar])).headers['x-caisson-challenge'], challenge, host)
+})

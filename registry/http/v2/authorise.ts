@@ -69,8 +69,8 @@ function nameOf({ repository, image, tag }: Wish): string {
   return `${tag === undefined ? image : `${image}:${tag}`} of the repository ${repository}`
 }
 
-/** What a request that is about no image needs: any credentials, a login by name, the right to list images, or nothing. */
-export type RegistryNeeds = 'login' | 'user' | 'catalog' | 'nothing'
+/** What a request that is about no image needs: any credentials, the right to list images, or nothing that is looked at here. */
+export type RegistryNeeds = 'login' | 'catalog' | 'nothing'
 
 /** Throws UNAUTHORIZED with a challenge. */
 export async function authoriseRegistry(
@@ -84,25 +84,14 @@ export async function authoriseRegistry(
   const caller = await identify(ctx, request, () => scope)
   switch (caller.by) {
     case 'nothing':
-      if (isAsked(needs)) challenge(ctx, request, { scope })
+      if (needs === 'login' ? asksAnonymous(ctx, services, address.key) : !services.config.anonymousAccess)
+        challenge(ctx, request, { scope })
       return caller
     case 'login':
       return caller
     case 'token':
-      if (needs === 'user') challenge(ctx, request)
       if (needs === 'catalog' && !caller.token.catalog) challenge(ctx, request, { scope, insufficient: true })
       return caller
-  }
-
-  function isAsked(needs: Exclude<RegistryNeeds, 'nothing'>): boolean {
-    switch (needs) {
-      case 'user':
-        return true
-      case 'login':
-        return asksAnonymous(ctx, services, address.key)
-      case 'catalog':
-        return !services.config.anonymousAccess
-    }
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Action } from '../../domain/permissions.ts'
 import type { Context } from '../context.ts'
+import { answerDockerConfig } from '../docker-config.ts'
 import { answerOAuth2 } from '../token/oauth2.ts'
 import { answerToken } from '../token/token.ts'
 import type { RegistryNeeds } from './authorise.ts'
@@ -47,6 +48,13 @@ export const registryEndpoints: readonly RegistryEndpoint[] = [
   { id: 'end-1', method: 'GET', kind: 'version', needs: 'login', handle: checkVersion },
   { id: 'catalog', method: 'GET', kind: 'catalog', needs: 'catalog', handle: listCatalog },
   { id: 'token', method: 'GET', kind: 'token', needs: 'nothing', handle: answerToken },
+  {
+    id: 'auth',
+    method: 'GET',
+    kind: 'auth',
+    needs: 'nothing',
+    handle: (ctx, call) => answerDockerConfig(ctx, call.services),
+  },
   { id: 'token-oauth2', method: 'POST', kind: 'token', needs: 'nothing', handle: answerOAuth2 },
 ]
 

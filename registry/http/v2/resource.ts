@@ -5,6 +5,7 @@ import { parseReference, type Reference } from '../../domain/names.ts'
 export type Resource =
   | { readonly kind: 'version' }
   | { readonly kind: 'token' }
+  | { readonly kind: 'auth' }
   | { readonly kind: 'catalog' }
   | { readonly kind: 'manifest'; readonly name: string; readonly reference: Reference }
   | { readonly kind: 'blob'; readonly name: string; readonly digest: Digest }
@@ -22,6 +23,7 @@ export type ResourceKind = Resource['kind']
 export function parseResource(rest: string): Resource | undefined {
   if (rest === '') return { kind: 'version' }
   if (rest === 'token') return { kind: 'token' }
+  if (rest === 'auth') return { kind: 'auth' }
   if (rest === '_catalog') return { kind: 'catalog' }
 
   const segments = rest.split('/')

@@ -1,7 +1,10 @@
 import { z } from 'zod'
 import { isDuration, milliseconds } from './domain/duration.ts'
+import { isGroupFilter, isLdapAttribute, isUserFilter } from './domain/ldap-filter.ts'
+import { isLdapUrl } from './domain/ldap-url.ts'
 import { isRepositoryKey } from './domain/names.ts'
 import { bytesOf, isSize } from './domain/size.ts'
+import { secretValue } from './secret-value.ts'
 import type { Places } from './storage/places.ts'
 
 const repositoryKey = z
@@ -68,6 +71,95 @@ const repository = z.discriminatedUnion('type', [
   }),
 ])
 
+const groupName = z.string().min(1, 'expected the name of a group')
+
+const htpasswd = z.strictObject({
+  file: z
+    .string()
+    .min(1)
+    .describe(
+      'A file as Apache\'s "htpasswd -B" makes it: bcrypt and no other hashes. It is read again when it changes.',
+    ),
+  groups: z.array(groupName).default([]).describe('Groups that all its users are in.'),
+})
+
+const ldapUrl = z
+  .string()
+  .refine(isLdapUrl, 'expected ldap:// or ldaps://, a host and perhaps a port, like ldaps://ldap.example.com')
+const ldapAttribute = z.string().refine(isLdapAttribute, 'expected the name of an attribute, like uid')
+
+const ldap = z.strictObject({
+  url: z
+    .union([ldapUrl.transform((only) => [only]), z.array(ldapUrl).min(1)])
+    .describe(
+      'The server, ldap://host or ldaps://host with a port if need be; or a list of equals, the next asked when one is down.',
+    ),
+  startTls: z
+    .boolean()
+    .default(false)
+    .describe('Whether TLS begins within an ldap:// connection, before anything is sent.'),
+  plaintext: z
+    .boolean()
+    .default(false)
+    .describe('Whether passwords may go to another machine without TLS, for everyone on the way to read.'),
+  ca: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "PEM file of the authorities that the server's certificate may come from. Default: those that Node trusts.",
+    ),
+  bindDn: z.string().min(1).optional().describe('Who searches the directory. Default: anonymous.'),
+  bindPassword: secretValue.optional().describe('The password of bindDn: { env: NAME } or { file: path }.'),
+  users: z
+    .strictObject({
+      base: z.string().describe('The entry that all users lie below.'),
+      filter: z
+        .string()
+        .refine(
+          isUserFilter,
+          'expected a filter with {name} after a "=" and no "*" beside it, like (&(objectClass=person)(uid={name}))',
+        )
+        .default('(uid={name})')
+        .describe('What is true for the one user who may log in as {name}.'),
+      nameAttribute: ldapAttribute
+        .default('uid')
+        .describe('What the user is called here, in lower case. It has one value, and no other user has the same.'),
+      emailAttribute: ldapAttribute.default('mail').describe("The user's e-mail address."),
+    })
+    .describe('Where the users are.'),
+  groups: z
+    .strictObject({
+      base: z.string().describe('The entry that all groups lie below. Whoever may write there decides who is in them.'),
+      filter: z
+        .string()
+        .refine(isGroupFilter, 'expected a filter with {dn} or {name} of the user, like (member={dn})')
+        .default('(member={dn})')
+        .describe('What is true for the groups of a user, whose entry is {dn} and whose nameAttribute is {name}.'),
+      nameAttribute: ldapAttribute.default('cn').describe('What the group is called.'),
+    })
+    .optional()
+    .describe('Where the groups are. Default: nobody is in any.'),
+  groupMapping: z
+    .record(z.string(), z.union([groupName.transform((only) => [only]), z.array(groupName)]))
+    .optional()
+    .describe(
+      'The group or groups here for each group of the directory; others do not count. Default: the same names.',
+    ),
+  adminGroup: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('The group of the directory whose members are admins. Default: none.'),
+  timeout: duration
+    .refine((text) => milliseconds(text) <= maxPauseMs, 'expected at most 24d')
+    .refine(isNotZero, 'expected at least 1ms')
+    .default('5s')
+    .describe(
+      'How long a server may take, from connecting to the last answer about one user, before it counts as down.',
+    ),
+})
+
 /** The `registry:` section. Relative paths are resolved by whoever loads the file. */
 export const registrySection = z.strictObject({
   listen: z
@@ -131,6 +223,10 @@ export const registrySection = z.strictObject({
     })
     .prefault({})
     .describe('What pushes may take.'),
+  htpasswd: htpasswd
+    .optional()
+    .describe('Users of a password file, besides those of the registry itself. Default: none.'),
+  ldap: ldap.optional().describe('Users of an LDAP directory, besides those of the registry itself. Default: none.'),
   trustedProxies: z
     .array(z.string())
     .default(['127.0.0.1', '::1'])
@@ -148,6 +244,8 @@ export const registrySection = z.strictObject({
 
 export type RegistryConfig = z.output<typeof registrySection>
 export type RepositoryConfig = z.output<typeof repository>
+export type HtpasswdConfig = z.output<typeof htpasswd>
+export type LdapConfig = z.output<typeof ldap>
 
 /** Undefined: no limit, or not a local repository. */
 export function quotaBytesOf(repository: RepositoryConfig | undefined): number | undefined {

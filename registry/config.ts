@@ -152,7 +152,7 @@ const ldap = z.strictObject({
     .optional()
     .describe('The group of the directory whose members are admins. Default: none.'),
   timeout: duration
-    .refine((text) => milliseconds(text) <= maxPauseMs, 'expected at most 24d')
+    .refine((text) => milliseconds(text) <= milliseconds('1m'), 'expected at most 1m')
     .refine(isNotZero, 'expected at least 1ms')
     .default('5s')
     .describe(

@@ -1,5 +1,6 @@
 import { canonicalHost, type GatewayConfig, type Target } from '../gateway/config.ts'
-import type { RegistryConfig } from '../registry/config.ts'
+import type { LdapConfig, RegistryConfig } from '../registry/config.ts'
+import { isLoopback, parseLdapUrl } from '../registry/domain/ldap-url.ts'
 import { isAddressRange } from '../wire/address-ranges.ts'
 import { suggestion } from './nearest.ts'
 
@@ -23,6 +24,7 @@ export function checkConfig({ gateway, registry }: Sections): readonly ConfigPro
       ? [...unknownRepositories(gateway, registry), ...contextsApart({ gateway, registry })]
       : []),
     ...wrongMembers(registry),
+    ...(registry.ldap ? ldapProblems(registry.ldap) : []),
     ...noAddresses('gateway', gateway.trustedProxies),
     ...noAddresses('registry', registry.trustedProxies),
   ]
@@ -131,6 +133,39 @@ function wrongMembers({ repositories }: RegistryConfig): readonly ConfigProblem[
         : [{ path: [...path, 'deployTo'], message: `${key}: deployTo must be one of the members` }]
     return [...unknown, ...itself, ...elsewhere]
   })
+}
+
+function ldapProblems(ldap: LdapConfig): readonly ConfigProblem[] {
+  const problem = (key: keyof LdapConfig, message: string): ConfigProblem => ({
+    path: ['registry', 'ldap', key],
+    message: `registry.ldap.${key}: ${message}`,
+  })
+  const needsGroups = (['groupMapping', 'adminGroup'] as const).filter((key) => ldap[key] !== undefined && !ldap.groups)
+  return [
+    ...ldap.url
+      .filter((url) => sendsPasswordsOpenly(url, ldap))
+      .map((url) =>
+        problem(
+          'url',
+          `passwords would go to ${url} for everyone on the way to read; use ldaps://, or startTls: true, or allow it with plaintext: true`,
+        ),
+      ),
+    ...(ldap.startTls && ldap.url.some((url) => parseLdapUrl(url)?.tls)
+      ? [problem('startTls', 'begins TLS on ldap:// connections; ldaps:// has it already')]
+      : []),
+    ...(ldap.bindDn !== undefined && ldap.bindPassword === undefined
+      ? [problem('bindDn', 'needs a bindPassword; leave both out to search anonymously')]
+      : []),
+    ...(ldap.bindDn === undefined && ldap.bindPassword !== undefined
+      ? [problem('bindPassword', 'needs a bindDn whose password it is')]
+      : []),
+    ...needsGroups.map((key) => problem(key, 'needs registry.ldap.groups, which says where groups are')),
+  ]
+}
+
+function sendsPasswordsOpenly(url: string, { startTls, plaintext }: LdapConfig): boolean {
+  const address = parseLdapUrl(url)
+  return address !== undefined && !address.tls && !startTls && !plaintext && !isLoopback(address.host)
 }
 
 function noAddresses(section: keyof Sections, trustedProxies: readonly string[]): readonly ConfigProblem[] {

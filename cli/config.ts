@@ -138,8 +138,11 @@ function gatewayWithPaths(gateway: GatewayConfig, absolute: Absolute): GatewayCo
 }
 
 function registryWithPaths(registry: RegistryConfig, absolute: Absolute): RegistryConfig {
+  const { htpasswd, ldap, ...rest } = withSecretPaths(registry, absolute)
   return {
-    ...withSecretPaths(registry, absolute),
+    ...rest,
+    ...(htpasswd && { htpasswd: { ...htpasswd, file: absolute(htpasswd.file) } }),
+    ...(ldap && { ldap: ldap.ca === undefined ? ldap : { ...ldap, ca: absolute(ldap.ca) } }),
     listen: registry.listen.map((address) => addressWithPath(address, absolute)),
     storage: { filesystem: absolute(registry.storage.filesystem) },
     database: `sqlite:${absolute(registry.database.slice('sqlite:'.length))}`,

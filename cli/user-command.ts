@@ -1,12 +1,11 @@
 import { Command } from 'commander'
+import { isUserName, userNameForm } from '../registry/domain/user-name.ts'
 import { checkNewPassword, hashPassword } from '../registry/identity/passwords.ts'
 import type { Users } from '../registry/storage/access-store.ts'
 import { openSqliteMetadata } from '../registry/storage/sqlite-metadata.ts'
 import { askPassword } from './ask-password.ts'
 import { loadConfig } from './config.ts'
 import { existingDatabase } from './existing-database.ts'
-
-const name = /^[a-z0-9][a-z0-9._@-]{0,63}$/i
 
 /** Works on the database itself, beside a running registry or without one. */
 export function userCommand(): Command {
@@ -16,10 +15,7 @@ export function userCommand(): Command {
     .description('add a user; the password is asked for, or read from standard input')
     .option('--admin', 'who may do everything', false)
     .action(async (userName: string, options: { admin: boolean }, command: Command) => {
-      if (!name.test(userName))
-        throw new Error(
-          `"${userName}" is not a user name: expected at most 64 letters, digits, ".", "_", "-" and "@", beginning with a letter or digit`,
-        )
+      if (!isUserName(userName)) throw new Error(`"${userName}" is not a user name: expected ${userNameForm}`)
       const passwordHash = await newPasswordHash()
       const added = await withUsers(command, (users) =>
         users.addUser({ ...blank, name: userName, passwordHash, admin: options.admin }),

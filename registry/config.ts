@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import { isDuration, milliseconds } from './domain/duration.ts'
 import { isRepositoryKey } from './domain/names.ts'
-import { bytesOf, isSize } from './domain/size.ts'
+import { bytesOf } from './domain/size.ts'
 import { accessFields, antPattern } from './access-config.ts'
 import { oidcSection } from './oidc-config.ts'
+import { duration, isNotZero, isShortEnough, maxDuration, maxPauseMs, size } from './quantities-config.ts'
+import { htpasswd, ldap } from './user-source-config.ts'
 import type { Places } from './storage/places.ts'
 
 const repositoryKey = z
@@ -13,35 +15,11 @@ const repositoryKey = z
     'expected a repository key: lower-case letters, digits and single separators, at most 64, not v1, v2, api or token',
   )
 
-/** Timers take no longer one. */
-const maxPauseMs = 2 ** 31 - 1
-
-/** Dates reach no further back than 270,000 years; a hundred are enough for everybody. */
-const maxDuration = '36500d'
-
-/** What is no duration, or no size, is not looked at any further. */
-const duration = z
-  .string()
-  .refine(isDuration, { error: 'expected a duration: a number and ms, s, m, h or d, like 24h', abort: true })
-  .refine(isShortEnough, `expected at most ${maxDuration}`)
-const size = z.string().refine(isSize, {
-  error: 'expected a size: a number and B, KiB, MiB, GiB or TiB, or KB, MB, GB or TB, like 10GiB',
-  abort: true,
-})
-
 /** So that a file holds more than a few events, however long they are. */
 const minRotation = '64KiB'
 
 /** Recording what one of 8 MiB names, some 60,000 blobs, takes seconds in one transaction; all other requests wait. */
 const maxManifestSize = '8MiB'
-
-function isNotZero(duration: string): boolean {
-  return milliseconds(duration) > 0
-}
-
-function isShortEnough(duration: string): boolean {
-  return milliseconds(duration) <= milliseconds(maxDuration)
-}
 
 const repository = z.discriminatedUnion('type', [
   z.strictObject({
@@ -178,6 +156,10 @@ export const registrySection = z.strictObject({
   oidc: oidcSection
     .default({})
     .describe('OpenID Connect providers by name: whose users may log in, and whose jobs may have a token.'),
+  htpasswd: htpasswd
+    .optional()
+    .describe('Users of a password file, besides those of the registry itself. Default: none.'),
+  ldap: ldap.optional().describe('Users of an LDAP directory, besides those of the registry itself. Default: none.'),
   trustedProxies: z
     .array(z.string())
     .default(['127.0.0.1', '::1'])
@@ -196,6 +178,7 @@ export const registrySection = z.strictObject({
 export type RegistryConfig = z.output<typeof registrySection>
 export type RepositoryConfig = z.output<typeof repository>
 export type { OidcProvider, WorkloadRule } from './oidc-config.ts'
+export type { HtpasswdConfig, LdapConfig } from './user-source-config.ts'
 
 /** Undefined: no limit, or not a local repository. */
 export function quotaBytesOf(repository: RepositoryConfig | undefined): number | undefined {

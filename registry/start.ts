@@ -22,7 +22,7 @@ import { connectOidc } from './identity/oidc/connection.ts'
 import { openOidc } from './identity/oidc/oidc.ts'
 import { openSessions } from './identity/sessions.ts'
 import { openTokens } from './identity/tokens.ts'
-import type { UserSource } from './identity/user-source.ts'
+import { openUserSources } from './identity/user-sources.ts'
 import { openPasswordCheck } from './identity/verified-passwords.ts'
 import { GarbageCollection } from './jobs/garbage-collection.ts'
 import { removeExpiredTokens } from './jobs/expired-tokens.ts'
@@ -76,7 +76,7 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
   await ensureDefaultPermissions(administration, metadata)
   const firstAdmin = await ensureFirstAdmin(administration, dataDirectory, firstAdminPassword)
 
-  const sources: readonly UserSource[] = []
+  const { sources } = opened.use(await openUserSources(config, log))
   const settings = { ...config, kindOf: (key: RepositoryKey) => config.repositories[key]?.type }
   const directory = openDirectory({ administration, store: metadata, sources, settings, log })
   const accessTokens = await openAccessTokens(metadata, directory)

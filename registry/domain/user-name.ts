@@ -2,7 +2,9 @@ import { anonymousName } from './permissions.ts'
 
 const form = /^[a-z0-9][a-z0-9._@-]{0,63}$/i
 
+export const userNameForm = `at most 64 letters, digits, ".", "_", "-" and "@", beginning with a letter or digit, and not "${anonymousName}"`
+
 /** Names of users, robots, groups and permission targets. `anonymous` is nobody's: it stands for everybody. */
 export function isUserName(text: string): boolean {
-  return form.test(text) && text !== anonymousName
+  return form.test(text) && text.toLowerCase() !== anonymousName
 }

@@ -159,6 +159,46 @@ const wrong: readonly { readonly name: string; readonly yaml: string; readonly s
     yaml: 'registry:\n  repositories:\n    a: { type: local }\n    b: { type: virtual, members: [a], deployTo: c }\ngateway: { listeners: [{ port: 1 }] }\n',
     says: /^caisson\.yaml:4:\d+: b: deployTo must be one of the members$/,
   },
+  {
+    name: 'passwords that would go to a directory without TLS',
+    yaml: 'registry:\n  ldap: { url: [ldap://localhost, ldap://ldap.example.com], users: { base: "" } }\n',
+    says: /^caisson\.yaml:2:11: registry\.ldap\.url: passwords would go to ldap:\/\/ldap\.example\.com for everyone .*startTls: true.*plaintext: true$/,
+  },
+  {
+    name: 'TLS within TLS to a directory',
+    yaml: 'registry:\n  ldap: { url: ldaps://ldap.example.com, startTls: true, users: { base: "" } }\n',
+    says: /^caisson\.yaml:2:42: registry\.ldap\.startTls: begins TLS on ldap:\/\/ connections; ldaps:\/\/ has it already$/,
+  },
+  {
+    name: 'a directory that is none',
+    yaml: 'registry:\n  ldap: { url: https://ldap.example.com, users: { base: "" } }\n',
+    says: /^caisson\.yaml:2:11: registry\.ldap\.url: expected ldap:\/\/ or ldaps:\/\//,
+  },
+  {
+    name: 'a filter that names nobody',
+    yaml: 'registry:\n  ldap: { url: ldaps://ldap.example.com, users: { base: "", filter: (uid=*) } }\n',
+    says: /^caisson\.yaml:2:61: registry\.ldap\.users\.filter: expected a filter with \{name\}/,
+  },
+  {
+    name: 'who searches a directory, without the password',
+    yaml: 'registry:\n  ldap: { url: ldaps://ldap.example.com, users: { base: "" }, bindDn: cn=caisson }\n',
+    says: /^caisson\.yaml:2:63: registry\.ldap\.bindDn: needs a bindPassword/,
+  },
+  {
+    name: 'a password for a directory, without who has it',
+    yaml: 'registry:\n  ldap: { url: ldaps://ldap.example.com, users: { base: "" }, bindPassword: { env: LDAP } }\n',
+    says: /^caisson\.yaml:2:63: registry\.ldap\.bindPassword: needs a bindDn/,
+  },
+  {
+    name: 'a password for a directory in the configuration itself',
+    yaml: 'registry:\n  ldap: { url: ldaps://l.test, users: { base: "" }, bindDn: cn=a, bindPassword: letmein }\n',
+    says: /^caisson\.yaml:2:67: registry\.ldap\.bindPassword: (?!.*letmein)/,
+  },
+  {
+    name: 'admins by a group of a directory that has no groups',
+    yaml: 'registry:\n  ldap: { url: ldaps://ldap.example.com, users: { base: "" }, adminGroup: admins }\n',
+    says: /^caisson\.yaml:2:63: registry\.ldap\.adminGroup: needs registry\.ldap\.groups/,
+  },
 ]
 
 for (const { name, yaml, says } of wrong) {
@@ -216,6 +256,27 @@ test('of an OpenID Connect provider the paths become absolute, and nothing that 
   assert.equal(oidc['keycloak']?.ca, join(directory, 'tls/ca.crt'))
   assert.deepEqual(oidc['keycloak'].clientSecret, { file: '/kept/secret' })
   assert.deepEqual(oidc['gitlab']?.workload?.rules[0]?.claims, { file: 'a' })
+})
+
+test('so are the paths of those who keep the users', async (t) => {
+  const directory = await scratch(t)
+  const file = join(directory, 'caisson.yaml')
+  const ldap =
+    '{ url: ldaps://ldap.test, ca: ldap.crt, users: { base: o=us }, bindDn: cn=us, bindPassword: { file: data/password } }'
+  await writeFile(file, `registry: { htpasswd: { file: users }, ldap: ${ldap} }\n`)
+  const { registry } = await loadConfig({ config: file, data: '/kept' })
+  assert.deepEqual(registry.htpasswd, { file: join(directory, 'users'), groups: [] })
+  assert.equal(registry.ldap?.ca, join(directory, 'ldap.crt'))
+  assert.deepEqual(registry.ldap.bindPassword, { file: '/kept/password' })
+})
+
+test('a directory has an address or several, and groups one name or several', () => {
+  const directory = (url: string, group: string) => `registry:
+  ldap: { url: ${url}, users: { base: o=us }, groups: { base: o=us }, groupMapping: { "cn=a b": ${group} } }\n`
+  const one = parseConfig(directory('ldap://localhost', 'devs'), 'one').registry.ldap
+  const list = parseConfig(directory('[ldap://localhost]', '[devs]'), 'list').registry.ldap
+  assert.deepEqual(one, list)
+  assert.deepEqual([list?.url, list?.groupMapping], [['ldap://localhost'], { 'cn=a b': ['devs'] }])
 })
 
 test('a configuration file that cannot be read says how to name another', async () => {

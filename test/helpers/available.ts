@@ -11,12 +11,14 @@ const packages = {
   'docker-registry': 'docker-registry',
   dockerd: 'docker.io',
   haproxy: 'haproxy',
+  htpasswd: 'apache2-utils',
   nginx: 'nginx',
   openssl: 'openssl',
   podman: 'podman',
   runc: 'runc',
   setpriv: 'util-linux',
   skopeo: 'skopeo',
+  slapd: 'slapd',
   tar: 'tar',
   unshare: 'util-linux',
 } as const
@@ -30,17 +32,24 @@ const directories = [...(process.env.PATH ?? '').split(':'), '/usr/local/sbin', 
  * sentence that says why not. In CI it throws instead, so that no green run hides that nothing was tried.
  */
 export function without(...programs: readonly Program[]): string | false {
-  const reason = missing(programs)
+  const asRoot =
+    process.getuid?.() === 0 ? undefined : 'real clients run in mount name spaces of their own: run the tests as root'
+  return unlessInCi(missing([...programs, 'unshare', 'tar', 'openssl']) ?? asRoot)
+}
+
+/** The same for programs that any user can start where they are. */
+export function withoutPrograms(...programs: readonly Program[]): string | false {
+  return unlessInCi(missing(programs))
+}
+
+function unlessInCi(reason: string | undefined): string | false {
   if (reason !== undefined && process.env.CI === 'true') throw new Error(reason)
   return reason ?? false
 }
 
 function missing(programs: readonly Program[]): string | undefined {
-  const absent = [...programs, 'setpriv', 'unshare', 'tar', 'openssl'] as const
-  const first = absent.find((program) => !isInstalled(program))
-  if (first !== undefined) return `${first} is missing: apt-get install ${packages[first]}`
-  if (process.getuid?.() !== 0) return 'real clients run in mount name spaces of their own: run the tests as root'
-  return undefined
+  const absent = [...programs, 'setpriv' as const].find((program) => !isInstalled(program))
+  return absent && `${absent} is missing: apt-get install ${packages[absent]}`
 }
 
 function isInstalled(program: string): boolean {

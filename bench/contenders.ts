@@ -20,8 +20,26 @@ export interface Contender extends AsyncDisposable {
 
 export async function startOurs(scratch: string): Promise<Contender & { readonly certificates: string }> {
   const gateway = { listeners: [{ port: 0, repository: 'docker-local' }] }
-  const caisson = await startCaisson({ dataDirectory: join(scratch, 'caisson'), config: { gateway } })
+  const config = { gateway, registry: manyRules }
+  const env = { BENCH_PASSWORD: developer.password }
+  const caisson = await startCaisson({ dataDirectory: join(scratch, 'caisson'), config, env })
   return { name: 'caisson', certificates: join(caisson.dataDirectory, 'certs'), ...served(caisson) }
+}
+
+/** Somebody who may read by the last of many permission targets, and is in some groups. */
+export const developer = { name: 'alice', password: 'password of alice' }
+const groups = Array.from({ length: 10 }, (_, number) => `group-${number}`)
+const others = Array.from({ length: 100 }, (_, number): [string, object] => [
+  `target-${number}`,
+  { repositories: ['ANY'], includes: [`team-${number}/**`], groups: { [`group-${number % 20}`]: ['read', 'deploy'] } },
+])
+const manyRules = {
+  users: { [developer.name]: { password: { env: 'BENCH_PASSWORD' }, groups } },
+  groups: Object.fromEntries(groups.map((name) => [name, {}])),
+  permissions: {
+    ...Object.fromEntries(others),
+    bench: { repositories: ['docker-local'], users: { anonymous: ['read'] }, groups: { 'group-9': ['read'] } },
+  },
 }
 
 /** Another checkout of ours, with its dependencies installed. */

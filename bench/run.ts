@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { curl, pushBlob, pushManifest } from './curl.ts'
 import { startNginx, startOther, startOurs, type Contender } from './contenders.ts'
 import { manifestOf, randomFile } from './fixtures.ts'
+import { loginHeaders } from './logins.ts'
 import { inTurn, median, type Measured } from './measure.ts'
 import { peakUnderPulls } from './memory.ts'
 import { wrk } from './wrk.ts'
@@ -12,9 +13,14 @@ import { wrk } from './wrk.ts'
 // npm run bench: our gateway and registry against Debian's nginx in front of Debian's docker-registry, and against the same
 // nginx serving a static file, on this machine, in turn. CPU-seconds of all processes of each, not wall time.
 // npm run bench -- --small: an eighth of the bytes, to see that it runs.
+// npm run bench -- --only manifest: what has this in its name.
 // npm run bench -- --other DIR: and against another checkout of ours, with its dependencies installed.
-const { small, other } = parseArgs({
-  options: { small: { type: 'boolean', default: false }, other: { type: 'string' } },
+const { small, other, only } = parseArgs({
+  options: {
+    small: { type: 'boolean', default: false },
+    other: { type: 'string' },
+    only: { type: 'string', default: '' },
+  },
 }).values
 const gibibyte = 1024 ** 3
 const bigSize = small ? gibibyte / 8 : gibibyte
@@ -23,11 +29,15 @@ const seconds = small ? 1 : 4
 const connections = 8
 const smallLayers = Array.from({ length: 10 }, (_, number) => `layer-${number}`)
 
+interface MeasuredRow extends Row {
+  readonly measured: readonly Measured[]
+}
+
 interface Row {
   readonly path: string
   readonly unit: string
   readonly target: string
-  readonly measured: readonly Measured[]
+  readonly measure: () => Promise<readonly Measured[]>
 }
 
 const scratch = await mkdtemp(join(tmpdir(), 'caisson-bench-'))
@@ -77,51 +87,65 @@ try {
     return 1
   }
 
+  const byLogin: Row[] = []
+  for (const { by, header } of await loginHeaders(authority, ours)) {
+    const [loggedIn, anonymous] = [`caisson, ${by}`, 'caisson, anonymous'].map((name) => ({ ...ours, name }))
+    if (!loggedIn || !anonymous) continue
+    const manifests = (contender: Contender) =>
+      wrk(`${ours.url}/v2/bench/manifests/1`, connections, seconds, contender === loggedIn ? [header] : [])
+    const measure = () => inTurn([loggedIn, anonymous], rounds, manifests)
+    byLogin.push({ path: `manifest GET, ${by}`, unit: 'ms', target: '≤ 1.25 × anonymous', measure })
+  }
+
   const rows: Row[] = [
     {
       path: 'manifest GET by tag',
       unit: 'ms',
       target: '≤ 0.20 × nginx + docker-registry',
-      measured: await inTurn(contenders, rounds, (contender) =>
-        wrk(`${contender.url}/v2/bench/manifests/1`, connections, seconds),
-      ),
+      measure: () =>
+        inTurn(contenders, rounds, (contender) => wrk(`${contender.url}/v2/bench/manifests/1`, connections, seconds)),
     },
+    ...byLogin,
     {
       path: 'blob GET, 200 KiB',
       unit: 'ms',
       target: '',
-      measured: await inTurn([...contenders, fixedFile], rounds, (contender) =>
-        wrk(blobUrl(contender), connections, seconds),
-      ),
+      measure: () =>
+        inTurn([...contenders, fixedFile], rounds, (contender) => wrk(blobUrl(contender), connections, seconds)),
     },
     {
       path: 'pull, 1 GiB',
       unit: 's',
       target: '≤ 1.1 × static file',
-      measured: await inTurn([...contenders, fixedFile], rounds, pulls),
+      measure: () => inTurn([...contenders, fixedFile], rounds, pulls),
     },
     {
       path: 'push, 1 GiB',
       unit: 's',
       target: '≤ 0.50 × nginx + docker-registry',
-      measured: await inTurn(contenders, Math.min(rounds, 3), pushes),
+      measure: () => inTurn(contenders, Math.min(rounds, 3), pushes),
     },
     {
       path: 'push, ten layers of 20 KiB',
       unit: 'ms',
       target: '',
-      measured: await inTurn(contenders, rounds, pushesSmall),
+      measure: () => inTurn(contenders, rounds, pushesSmall),
     },
   ]
 
   console.log(
     `\nNode ${process.version}, ${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown processor'}; CPU of all processes, median (smallest–largest)\n`,
   )
-  console.log(table(rows))
-  const peakMiB = await peakUnderPulls(ours, bigUrl(ours), 64)
-  console.log(
-    `\nmemory, 64 parallel pulls of ${small ? '128 MiB' : '1 GiB'}: ${idleMiB.toFixed(0)} MiB right after the start, at most ${peakMiB.toFixed(0)} MiB, so ${(peakMiB - idleMiB).toFixed(0)} MiB more (target ≤ 200)`,
-  )
+  const measured: MeasuredRow[] = []
+  for (const row of rows.filter(({ path }) => path.includes(only)))
+    measured.push({ ...row, measured: await row.measure() })
+  console.log(table(measured))
+  if (only === '') {
+    const peakMiB = await peakUnderPulls(ours, bigUrl(ours), 64)
+    console.log(
+      `\nmemory, 64 parallel pulls of ${small ? '128 MiB' : '1 GiB'}: ${idleMiB.toFixed(0)} MiB right after the start, at most ${peakMiB.toFixed(0)} MiB, so ${(peakMiB - idleMiB).toFixed(0)} MiB more (target ≤ 200)`,
+    )
+  }
 } finally {
   await rm(scratch, { recursive: true, force: true })
 }
@@ -144,7 +168,7 @@ async function sameAnswers(
   if (!headers.includes(digest)) throw new Error(`${contender.name} names another digest:\n${headers}`)
 }
 
-function table(rows: readonly Row[]): string {
+function table(rows: readonly MeasuredRow[]): string {
   const lines = rows.flatMap(({ path, unit, target, measured }) => {
     const ours = measured[0]?.cpuSeconds ?? []
     return measured.map(({ contender, cpuSeconds }, index) => {

@@ -25,6 +25,7 @@ export function isAntPattern(text: string): boolean {
 
 /** `text` is one by {@link isAntPattern}. */
 export function compileAntPattern(text: string): AntPattern {
+  if (matchesEverything(text)) return { tagsOf: () => everyTag }
   const segments = (text.endsWith('/') ? `${text}**` : text).split('/')
   return { tagsOf: (image) => lastSegments(segments, positionsAfter(segments, image.split('/'))) }
 }

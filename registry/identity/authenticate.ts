@@ -1,14 +1,15 @@
 import type { AuditLog } from '../audit/audit-log.ts'
 import { RegistryError } from '../domain/errors.ts'
 import { anonymous, type Principal, type UserPrincipal } from '../domain/permissions.ts'
-import type { UserRecord } from '../storage/access-store.ts'
+import type { TokenRecord, UserRecord } from '../storage/access-store.ts'
 import type { AccessTokenService } from './access-tokens.ts'
 import { looksLikeAccessToken } from './access-tokens.ts'
 import type { AccessAdministration } from './access-administration.ts'
-import { parseCredentials } from './credentials.ts'
+import { parseCredentials, type Credentials } from './credentials.ts'
 import type { Directory } from './directory.ts'
 import type { LoginAttempts } from './login-attempts.ts'
 import type { TokenContents, TokenOwner, Tokens } from './tokens.ts'
+import { openRecentCallers, type Recent } from './recent-callers.ts'
 import { passwordStamp, type PasswordCheck } from './verified-passwords.ts'
 
 /** Who sent a request, and how that is known. */
@@ -70,29 +71,31 @@ interface Parts {
 export function openIdentities(parts: Parts): Identities {
   const { directory, passwords, accessTokens, tokens, attempts, audit } = parts
 
-  const byPassword = async (user: UserRecord): Promise<Login | undefined> => {
+  const recent = openRecentCallers<Caller>(directory, () => (parts.now?.() ?? new Date()).getTime())
+
+  const byPassword = async (user: UserRecord): Promise<Recent<Login> | undefined> => {
     const principal = (await directory.find(user.name))?.principal
     const owner = { user: user.name, passwordStamp: passwordStamp(user) }
-    return principal && { by: 'login', principal, owner, with: 'password' }
+    return principal && { caller: { by: 'login', principal, owner, with: 'password' }, untilMs: Infinity }
   }
   /** Undefined: it is none of ours, has ended, or cannot be used so. */
-  const byAccessToken = async (text: string, name?: string): Promise<Login | undefined> => {
+  const byAccessToken = async (text: string, name?: string): Promise<Recent<Login> | undefined> => {
     const shown = await accessTokens.check(text)
     if (!shown || shown.record.kind === 'refresh' || (name !== undefined && shown.record.user !== name))
       return undefined
     return loginOf(shown)
   }
-  const inPlaceOfPassword = async (name: string, password: string): Promise<Login | undefined> => {
+  const inPlaceOfPassword = async (name: string, password: string): Promise<Recent<Login> | undefined> => {
     if (looksLikeAccessToken(password)) return byAccessToken(password, name)
     const user = await passwords.verify(name, password)
     return user && byPassword(user)
   }
-  const recalled = async (name: string, password: string): Promise<Login | undefined> => {
+  const recalled = async (name: string, password: string): Promise<Recent<Login> | undefined> => {
     const user = await passwords.recall(name, password)
     return user && byPassword(user)
   }
 
-  const login = async (name: string, password: string, asked: () => Origin): Promise<Login> => {
+  const recogniseLogin = async (name: string, password: string, asked: () => Origin): Promise<Recent<Login>> => {
     const known =
       (await recalled(name, password)) ??
       (looksLikeAccessToken(password) ? await byAccessToken(password, name) : undefined)
@@ -106,59 +109,70 @@ export function openIdentities(parts: Parts): Identities {
       throw new RegistryError('UNAUTHORIZED', { message: 'wrong user name or password' })
     }
     await attempts.succeeded(name, from.address)
-    audit.record({ type: 'login', by: found.principal.name, with: found.with, ...from })
-    await parts.administration.recordLogin(found.principal.name, parts.now?.() ?? new Date())
+    const { principal, with: means } = found.caller
+    audit.record({ type: 'login', by: principal.name, with: means, ...from })
+    await parts.administration.recordLogin(principal.name, parts.now?.() ?? new Date())
     return found
   }
 
-  const byBearer = async (text: string): Promise<Caller> => {
+  const byBearer = async (text: string): Promise<Recent<Caller>> => {
     const found = looksLikeAccessToken(text) ? await byAccessToken(text) : await byToken(text)
     if (found) return found
     throw new RegistryError('UNAUTHORIZED', { message: 'the token is not valid or has expired' })
   }
-  const byToken = async (text: string): Promise<Caller | undefined> => {
+  const byToken = async (text: string): Promise<Recent<Caller> | undefined> => {
     const token = await tokens.verify(text)
     if (!token) return undefined
-    if (!token.owner) return { by: 'token', principal: anonymous, token }
-    const principal = await ownerNow(token.owner)
-    return principal && { by: 'token', principal, token }
+    const { contents, expiresAtMs } = token
+    if (!contents.owner) return { caller: { by: 'token', principal: anonymous, token: contents }, untilMs: expiresAtMs }
+    const owner = await ownerNow(contents.owner)
+    if (!owner) return undefined
+    const { principal, untilMs } = owner
+    return { caller: { by: 'token', principal, token: contents }, untilMs: Math.min(untilMs, expiresAtMs) }
   }
   /** Undefined when what the token was given for is good no more. */
-  const ownerNow = async ({ user, tokenId, passwordStamp: stamp }: TokenOwner): Promise<Principal | undefined> => {
-    if (tokenId !== undefined) return (await accessTokens.checkAgain(tokenId))?.principal
+  const ownerNow = async ({ user, tokenId, passwordStamp: stamp }: TokenOwner) => {
+    if (tokenId !== undefined) {
+      const shown = await accessTokens.checkAgain(tokenId)
+      return shown && { principal: shown.principal, untilMs: endOf(shown.record) }
+    }
     const known = await directory.find(user)
-    return known && passwordStamp(known.record) === stamp ? known.principal : undefined
+    return known && passwordStamp(known.record) === stamp
+      ? { principal: known.principal, untilMs: Infinity }
+      : undefined
   }
 
+  const recognise = async (credentials: Credentials, from: () => Origin): Promise<Recent<Caller>> =>
+    credentials.kind === 'token'
+      ? byBearer(credentials.token)
+      : recogniseLogin(credentials.name, credentials.password, from)
+
   return {
-    login,
+    login: async (name, password, from) => (await recogniseLogin(name, password, from)).caller,
     async authenticate({ authorization, apiKey, from }) {
-      if (authorization === undefined && apiKey !== undefined) return await byBearer(apiKey)
-      const credentials = parseCredentials(authorization)
-      switch (credentials.kind) {
-        case 'none':
-          return { by: 'nothing' }
-        case 'token':
-          return await byBearer(credentials.token)
-        case 'password':
-          return await login(credentials.name, credentials.password, from)
-      }
+      if (authorization !== undefined)
+        return recent.find(authorization, () => recognise(parseCredentials(authorization), from))
+      return apiKey === undefined ? { by: 'nothing' } : (await byBearer(apiKey)).caller
     },
     async refresh(token) {
       const shown = await accessTokens.check(token)
-      return shown?.record.kind === 'refresh' ? loginOf(shown) : undefined
+      return shown?.record.kind === 'refresh' ? loginOf(shown).caller : undefined
     },
   }
 }
 
-function loginOf({
-  record,
-  principal,
-}: {
-  readonly record: { readonly id: string; readonly user: string; readonly kind: LoginMeans }
+interface UsedToken {
+  readonly record: TokenRecord & { readonly kind: LoginMeans }
   readonly principal: UserPrincipal
-}): Login {
-  return { by: 'login', principal, owner: { user: record.user, tokenId: record.id }, with: record.kind }
+}
+
+function loginOf({ record, principal }: UsedToken): Recent<Login> {
+  const caller: Login = { by: 'login', principal, owner: { user: record.user, tokenId: record.id }, with: record.kind }
+  return { caller, untilMs: endOf(record) }
+}
+
+function endOf({ expiresAt }: TokenRecord): number {
+  return expiresAt?.getTime() ?? Infinity
 }
 
 async function limited(admitted: Promise<void>, refused: () => void): Promise<void> {

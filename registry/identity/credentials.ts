@@ -2,7 +2,6 @@ import { RegistryError } from '../domain/errors.ts'
 
 /** What an `Authorization` header says. */
 export type Credentials =
-  | { readonly kind: 'none' }
   | { readonly kind: 'password'; readonly name: string; readonly password: string }
   | { readonly kind: 'token'; readonly token: string }
 
@@ -10,8 +9,7 @@ const basic = /^basic +([A-Za-z0-9+/_-]+={0,2}) *$/i
 const bearer = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i
 
 /** Throws UNAUTHORIZED for what it does not understand: a request with credentials is never quietly anonymous. */
-export function parseCredentials(authorization: string | undefined): Credentials {
-  if (authorization === undefined) return { kind: 'none' }
+export function parseCredentials(authorization: string): Credentials {
   const token = bearer.exec(authorization)?.[1]
   if (token !== undefined) return { kind: 'token', token }
 

@@ -8,6 +8,8 @@ import type { UserSource } from './user-source.ts'
 
 /** Who there is and what they may do, kept in memory for as long as nothing about it changes. */
 export interface Directory {
+  /** The same object as long as nothing has changed that is known of here. */
+  generation(): Promise<object>
   /** Undefined: there is no such user, or no longer. */
   find(name: string): Promise<KnownUser | undefined>
   /** Undefined: there is no such token, or no longer. */
@@ -36,11 +38,12 @@ const maxRemembered = 10_000
 
 export function openDirectory(parts: Parts): Directory {
   const { administration, store, settings, nowMs = Date.now } = parts
-  let kept = empty(0)
+  let kept = empty('')
   let checked: Promise<void> | undefined
 
+  const revisions = () => parts.sources.map(async (source) => source.revision?.())
   const check = async (): Promise<void> => {
-    const version = await store.accessVersion()
+    const version = [await store.accessVersion(), ...(await Promise.all(revisions()))].join(' ')
     if (version !== kept.version) kept = empty(version)
   }
   /** A change counts for every request that comes after it, whichever process has made it; one answer does for all of one request. */
@@ -54,6 +57,7 @@ export function openDirectory(parts: Parts): Directory {
   }
 
   return {
+    generation: current,
     async find(name) {
       const { users } = await current()
       const known = users.get(name)
@@ -80,14 +84,14 @@ export function openDirectory(parts: Parts): Directory {
 }
 
 interface Kept {
-  readonly version: number
+  readonly version: string
   readonly users: Map<string, { readonly user: KnownUser; readonly untilMs: number }>
   readonly tokens: Map<string, TokenRecord>
   readonly rules: { compiled?: AccessRules }
 }
 
 /** What is still being looked up for an older version goes into that one's maps, and with them. */
-function empty(version: number): Kept {
+function empty(version: string): Kept {
   return { version, users: new Map(), tokens: new Map(), rules: {} }
 }
 

@@ -29,6 +29,7 @@ export async function openHtpasswd(config: HtpasswdConfig, log: Logger, now = Da
 
   return {
     realm: 'htpasswd',
+    revision: () => file.revision(),
     async checkPassword(name, password) {
       const hashes = await file.hashes()
       const own = hashes.get(name)
@@ -52,6 +53,7 @@ class HtpasswdFile {
   #version: string | undefined = undefined
   #looked: { readonly at: number; readonly done: Promise<void> } | undefined = undefined
   #complaint: string | undefined = undefined
+  #revision = 0
 
   constructor(file: string, log: Logger, now: () => number) {
     this.#file = file
@@ -76,6 +78,11 @@ class HtpasswdFile {
       this.#looked = { at: this.#now(), done: this.#lookAgain() }
     await this.#looked.done
     return this.#hashes
+  }
+
+  async revision(): Promise<number> {
+    await this.hashes()
+    return this.#revision
   }
 
   async #lookAgain(): Promise<void> {
@@ -107,6 +114,7 @@ class HtpasswdFile {
     const { hashes, problems } = parseHtpasswd(text)
     this.#text = text
     this.#hashes = hashes
+    this.#revision += 1
     const file = this.#file
     this.#log.info({ file, users: hashes.size }, 'password file read')
     if (problems.length > 0) this.#log.warn({ file }, `${file}: ${problems.join('. ')}`)

@@ -37,11 +37,16 @@ export interface IssuedToken {
   readonly issuedAt: Date
 }
 
+export interface VerifiedToken {
+  readonly contents: TokenContents
+  readonly expiresAtMs: number
+}
+
 export interface Tokens {
   /** `service` is the registry's name as the client knows it. */
   issue(contents: TokenContents, service: string): Promise<IssuedToken>
   /** Undefined when the token is not ours or has expired. */
-  verify(token: string): Promise<TokenContents | undefined>
+  verify(token: string): Promise<VerifiedToken | undefined>
   /** The keys that they can be verified with, for others. */
   published(): Promise<readonly JWK[]>
 }
@@ -62,7 +67,7 @@ export async function openTokens(
 ): Promise<Tokens> {
   const keys = await openSigningKeys(store, { signsMs: keyLifeMs, verifiesMs: lifeSeconds * 1000 }, now)
   // An ES256 verification costs more than the rest of a small request.
-  const verified = memoryCache<Verified>(maxRemembered)
+  const verified = memoryCache<VerifiedToken>(maxRemembered)
 
   return {
     issue: (contents, service) => issue(keys, contents, service, lifeSeconds, now()),
@@ -70,10 +75,10 @@ export async function openTokens(
     async verify(token) {
       const digest = hash('sha256', token, 'base64')
       const known = await verified.get(digest)
-      if (known) return known.expiresAtMs > now().getTime() ? known.contents : undefined
+      if (known) return known.expiresAtMs > now().getTime() ? known : undefined
       const fresh = await verify(keys, token, now())
       if (fresh) await verified.set(digest, fresh, lifeSeconds * 1000)
-      return fresh?.contents
+      return fresh
     },
   }
 }
@@ -115,12 +120,7 @@ const claims = z.object({
   catalog: z.boolean(),
 })
 
-interface Verified {
-  readonly contents: TokenContents
-  readonly expiresAtMs: number
-}
-
-async function verify(keys: OpenSigningKeys, token: string, now: Date): Promise<Verified | undefined> {
+async function verify(keys: OpenSigningKeys, token: string, now: Date): Promise<VerifiedToken | undefined> {
   try {
     const { kid, alg } = decodeProtectedHeader(token)
     const key = alg === algorithm && kid !== undefined ? await keys.find(kid) : undefined

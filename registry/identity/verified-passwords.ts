@@ -1,4 +1,4 @@
-import { createHmac, hash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import type { UserRecord } from '../storage/access-store.ts'
 import type { AccessAdministration } from './access-administration.ts'
 import { atMost } from './at-most.ts'
@@ -32,15 +32,19 @@ export async function openPasswordCheck({ directory, administration, sources }: 
   const remembered = memoryCache<true>(maxRemembered)
   const running = new Map<string, Promise<UserRecord | undefined>>()
   const inTurn = atMost(concurrentHashes)
-  const key = randomBytes(32)
+  const key = randomBytes(32).toString('base64')
   // Verified in place of a user who does not exist, so that the time taken does not tell who does.
   const nobody = await hashPassword(randomBytes(32).toString('hex'))
 
   /** The kept hash is part of it, so that a new password counts at once. */
-  const attemptOf = (name: string, password: string, { realm, passwordHash = '' }: UserRecord): string =>
-    createHmac('sha256', key)
-      .update(JSON.stringify([name, password, realm, passwordHash]))
-      .digest('base64')
+  const attemptOf = async (
+    name: string,
+    password: string,
+    { realm, passwordHash = '' }: UserRecord,
+  ): Promise<string> => {
+    const revision = await sources.find((source) => source.realm === realm)?.revision?.()
+    return hash('sha256', JSON.stringify([key, name, password, realm, passwordHash, revision ?? 0]), 'base64')
+  }
 
   const verifyHere = async (user: UserRecord | undefined, password: string): Promise<UserRecord | undefined> => {
     const right = await inTurn(() => verifyPassword(password, user?.passwordHash ?? nobody))
@@ -68,7 +72,7 @@ export async function openPasswordCheck({ directory, administration, sources }: 
   return {
     async recall(name, password) {
       const known = await directory.find(name)
-      return known && (await remembered.get(attemptOf(name, password, known.record))) ? known.record : undefined
+      return known && (await remembered.get(await attemptOf(name, password, known.record))) ? known.record : undefined
     },
 
     async verify(name, password) {
@@ -82,7 +86,7 @@ export async function openPasswordCheck({ directory, administration, sources }: 
       const user = await verification
       if (user) {
         const forMs = user.realm === 'internal' ? rememberMs : rememberElsewhereMs
-        await remembered.set(attemptOf(user.name, password, user), true, forMs)
+        await remembered.set(await attemptOf(user.name, password, user), true, forMs)
       }
       return user
     },

@@ -1,7 +1,7 @@
 import { canonicalHost, type GatewayConfig, type Target } from '../gateway/config.ts'
 import type { RegistryConfig } from '../registry/config.ts'
 import { isAddressRange } from '../wire/address-ranges.ts'
-import { suggestion } from './nearest.ts'
+import { suggestion } from '../registry/domain/nearest.ts'
 
 /** Something wrong at a place of the configuration. */
 export interface ConfigProblem {

@@ -1,16 +1,11 @@
 import { z } from 'zod'
-import { isUserName } from './domain/user-name.ts'
+import { expectedName, isUserName } from './domain/user-name.ts'
 import { problemWithPattern, problemWithRepository } from './domain/permission-target.ts'
 import { actions } from './domain/permissions.ts'
 import { secretValue } from './secret-value.ts'
 
 /** Of users, robots, groups and permission targets. */
-const name = z
-  .string()
-  .refine(
-    isUserName,
-    'expected a name: at most 64 letters, digits, ".", "_", "-" and "@", beginning with a letter or digit',
-  )
+const name = z.string().refine(isUserName, `expected a name: ${expectedName}`)
 const anyone = z
   .string()
   .refine((text) => text === 'anonymous' || isUserName(text), 'expected a user name, or anonymous')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { PermissionTarget } from '../../registry/domain/permission-target.ts'
+import type { Grants, PermissionTarget } from '../../registry/domain/permission-target.ts'
 import type { AccessStore, GroupRecord, TokenKind, TokenRecord } from '../../registry/storage/access-store.ts'
 import { target, userNamed } from '../helpers/users.ts'
 
@@ -138,7 +138,8 @@ export function accessStoreContract(setUp: () => Promise<AccessStoreFixture>): v
   })
 
   contract('a permission target is made, replaced, listed and removed', async (store) => {
-    const anything = target('Anything', { users: { anonymous: ['read'], constructor: ['read'] } })
+    const users: Grants = Object.fromEntries(['anonymous', 'constructor'].map((name) => [name, ['read']]))
+    const anything = target('Anything', { users })
     assert.equal(await store.putTarget(anything), true)
     assert.deepEqual(await store.findTarget('Anything'), anything)
     const other: PermissionTarget = {
@@ -174,7 +175,7 @@ export function accessStoreContract(setUp: () => Promise<AccessStoreFixture>): v
     await store.addUser(userNamed('admin', { admin: true }))
     await store.putGroup(group('devs'))
     for (const name of ['alice', 'bob']) await store.addUser(userNamed(name), ['devs'])
-    const both = { alice: ['read'], bob: ['read'] } as const
+    const both: Grants = { alice: ['read'], bob: ['read'] }
     await store.putTarget(target('A', { users: both, groups: both }))
     for (const kind of kinds) await store.addToken(token(`alice-${kind}`, { user: 'alice', kind }), 1)
     await store.addToken(token('bob-access', { user: 'bob' }), 1)
@@ -193,7 +194,7 @@ export function accessStoreContract(setUp: () => Promise<AccessStoreFixture>): v
 
   contract('a group is removed with its memberships and permissions; nobody inherits them', async (store) => {
     for (const name of ['devs', 'others']) await store.putGroup(group(name), ['alice'])
-    const both = { devs: ['read'], others: ['read'] } as const
+    const both: Grants = { devs: ['read'], others: ['read'] }
     await store.putTarget(target('A', { users: both, groups: both }))
     assert.equal(await store.removeGroup('devs'), true)
     assert.equal(await store.removeGroup('devs'), false)

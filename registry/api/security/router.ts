@@ -1,13 +1,18 @@
 import type Router from 'koa-router'
 import type { Context, RequestState } from '../../http/context.ts'
 import type { Services } from '../../http/services.ts'
+import { createApiKey, getApiKey, renewApiKey, revokeApiKey, revokeApiKeyOf } from './api-key.ts'
+import { getEncryptedPassword } from './encrypted-password.ts'
 import { deleteGroup, getGroup, listGroups, putGroup, updateGroup } from './groups.ts'
+import { answerJwks } from './jwks.ts'
 import { deleteTarget, listTargets } from './permission-targets.ts'
 import { getPermissionV1, putPermissionV1 } from './permissions-v1.ts'
 import { createPermissionV2, getPermissionV2, putPermissionV2 } from './permissions-v2.ts'
+import { createLegacyToken, revokeLegacyToken } from './token-legacy.ts'
+import { createToken, deleteToken, getToken, listTokens } from './tokens.ts'
 import { deleteUser, getUser, listUsers, putUser, updateUser } from './users.ts'
 
-/** Users, groups and permission targets. */
+/** Users, groups, permission targets, keys and tokens. */
 export function addSecurity(router: Router<RequestState>, services: Services): void {
   type Handle = (ctx: Context, services: Services) => Promise<void>
   type HandleOne = (ctx: Context, services: Services, name: string) => Promise<void>
@@ -36,4 +41,19 @@ export function addSecurity(router: Router<RequestState>, services: Services): v
   router.post('/api/v2/security/permissions/:name', onOne(createPermissionV2))
   router.put('/api/v2/security/permissions/:name', onOne(putPermissionV2))
   router.delete('/api/v2/security/permissions/:name', onOne(deleteTarget))
+
+  router.post('/api/security/apiKey', on(createApiKey))
+  router.get('/api/security/apiKey', on(getApiKey))
+  router.put('/api/security/apiKey', on(renewApiKey))
+  router.delete('/api/security/apiKey', on(revokeApiKey))
+  router.delete('/api/security/apiKey/:name', onOne(revokeApiKeyOf))
+  router.get('/api/security/encryptedPassword', on(getEncryptedPassword))
+
+  router.post('/api/security/token', on(createLegacyToken))
+  router.post('/api/security/token/revoke', on(revokeLegacyToken))
+  router.get('/api/security/token/jwks', on(answerJwks))
+  router.post('/access/api/v1/tokens', on(createToken))
+  router.get('/access/api/v1/tokens', on(listTokens))
+  router.get('/access/api/v1/tokens/:name', onOne(getToken))
+  router.delete('/access/api/v1/tokens/:name', onOne(deleteToken))
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isEmail } from '../../domain/email.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import { checkNewPassword, hashPassword } from '../../identity/passwords.ts'
 import type { UserChange, UserRecord } from '../../storage/access-store.ts'
@@ -13,8 +14,7 @@ export const userForm = z.strictObject({
   name: z.string().optional(),
   email: z
     .string()
-    .max(254)
-    .regex(/^(?:[^\s@]+@[^\s@]+)?$/, 'expected an address like alice@company.com, or nothing')
+    .refine((text) => text === '' || isEmail(text), 'expected an address like alice@company.com, or nothing')
     .optional(),
   password: z.string().optional(),
   admin: z.boolean().optional(),

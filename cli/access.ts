@@ -25,7 +25,7 @@ export interface Access {
 
 export interface ChangingAccess extends Access {
   /** To the audit log, after the change. */
-  record(event: Pick<AuditEvent, 'type' | 'subject' | 'action' | 'reason'>): Promise<void>
+  readonly record: (event: Pick<AuditEvent, 'type' | 'subject' | 'action' | 'reason'>) => Promise<void>
 }
 
 /** Works on the database itself. Throws when there is none: what is made in a new one would take the place of the first admin. */

@@ -3,7 +3,7 @@ import { after, test } from 'node:test'
 import { startTestRegistry } from '../../../helpers/registry.ts'
 import { recorded, rest } from '../../../helpers/rest.ts'
 import { tinyImage } from '../../../helpers/tiny-image.ts'
-import { addUser, onAccess, target } from '../../../helpers/users.ts'
+import { addUser, onAccess } from '../../../helpers/users.ts'
 
 const registry = await startTestRegistry({
   repositories: { 'docker-local': { type: 'local' }, 'docker-prod': { type: 'local' } },

@@ -8,7 +8,7 @@ export function answerList(ctx: Context, services: Services, path: string, items
   const { origin } = publicOrigin({ trusted: ctx.state.trust !== 'none', headers: ctx.req.headers })
   const above = `${origin}${services.config.context}/api/${path}`
   ctx.status = 200
-  ctx.body = items.map((item) => ({ ...item, uri: `${above}/${item.name}` }))
+  ctx.body = items.map((item) => ({ ...item, uri: `${above}/${encodeURIComponent(item.name).replaceAll('%40', '@')}` }))
 }
 
 /** 201 for what is new. */

@@ -8,7 +8,8 @@ const never = z.literal(false, 'expected false: this is not supported here').opt
 
 /**
  * Artifactory's fields of a user. What it tells it also takes back, so that a script may change one field of an answer and send it whole:
- * `uri`, `lastLoggedIn` and the realm that the user is of. There is no UI to keep a user from, and every user who has its password here may change it.
+ * `uri`, `lastLoggedIn`, and the realm that the user is of. `disableUIAccess` means nothing here and is always told as false;
+ * `profileUpdatable` follows from the rest: who has a password here may change it.
  */
 export const userForm = z.strictObject({
   name: z.string().optional(),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { appendFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { appendFile, chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import pino from 'pino'
@@ -54,3 +54,20 @@ test('a log that cannot be written is told before anything is done', async () =>
   await appendFile(join(directory.path, 'file'), '')
   await assert.rejects(openAuditAppender(join(directory.path, 'file', 'audit.jsonl')))
 })
+
+const notRoot = process.getuid?.() === 0 ? false : 'only root makes files for others'
+test(
+  'what root makes belongs to whom the data belongs to, so that the registry can go on writing',
+  { skip: notRoot },
+  async () => {
+    await using directory = await temporaryDirectory()
+    await chown(directory.path, 4711, 4712)
+    const file = join(directory.path, 'audit', 'audit.jsonl')
+    await using appender = await openAuditAppender(file)
+    await appender.append(event)
+    for (const made of [file, join(directory.path, 'audit')]) {
+      const { uid, gid } = await stat(made)
+      assert.deepEqual([uid, gid], [4711, 4712])
+    }
+  },
+)

@@ -2,7 +2,7 @@ import { canonicalHost, type GatewayConfig, type Target } from '../gateway/confi
 import type { LdapConfig, RegistryConfig } from '../registry/config.ts'
 import { isLoopback, parseLdapUrl } from '../registry/domain/ldap-url.ts'
 import { isAddressRange } from '../wire/address-ranges.ts'
-import { suggestion } from './nearest.ts'
+import { suggestion } from '../registry/domain/nearest.ts'
 
 /** Something wrong at a place of the configuration. */
 export interface ConfigProblem {

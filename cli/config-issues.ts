@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { ConfigProblem } from './config-checks.ts'
 import { knownKeys } from './config-schema.ts'
-import { suggestion } from './nearest.ts'
+import { suggestion } from '../registry/domain/nearest.ts'
 
 type Issue = z.core.$ZodIssue
 

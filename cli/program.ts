@@ -5,12 +5,15 @@ import { certsCommand } from './certs-command.ts'
 import { checkCommand } from './check-command.ts'
 import { ConfigError } from './config.ts'
 import { explainCommand } from './explain-command.ts'
+import { groupCommand } from './group-command.ts'
 import { processLog } from './log.ts'
 import { gcCommand } from './gc-command.ts'
+import { permissionCommand } from './permission-command.ts'
 import { rebuildCommand } from './rebuild-command.ts'
 import { restoreCommand } from './restore-command.ts'
 import { scrubCommand } from './scrub-command.ts'
 import { gatewayCommand, registryCommand, serveCommand } from './serve-command.ts'
+import { tokenCommand } from './token-command.ts'
 import { userCommand } from './user-command.ts'
 import { version } from './version.ts'
 
@@ -38,6 +41,9 @@ function program(): Command {
     .addCommand(checkCommand())
     .addCommand(explainCommand())
     .addCommand(userCommand())
+    .addCommand(groupCommand())
+    .addCommand(permissionCommand())
+    .addCommand(tokenCommand())
     .addCommand(auditCommand())
     .addCommand(gcCommand())
     .addCommand(scrubCommand())

@@ -25,8 +25,8 @@ import { openTokens } from './identity/tokens.ts'
 import { openUserSources } from './identity/user-sources.ts'
 import { openPasswordCheck } from './identity/verified-passwords.ts'
 import { GarbageCollection } from './jobs/garbage-collection.ts'
-import { removeExpiredTokens } from './jobs/expired-tokens.ts'
 import { schedule } from './jobs/schedule.ts'
+import { tokenExpiry } from './jobs/token-expiry.ts'
 import { refuseUnfinishedRestore } from './jobs/unfinished-restore.ts'
 import { recoverUploads } from './jobs/upload-recovery.ts'
 import { openMetrics } from './metrics.ts'
@@ -113,7 +113,7 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
   for (const address of addresses)
     listeners.push(await listen(address, answer, (server) => peers.watch(server, address.kind)))
 
-  opened.use(schedule([...garbage.jobs, removeExpiredTokens(metadata)], log))
+  opened.use(schedule([...garbage.jobs, tokenExpiry(metadata)], log))
   const running = opened.move()
   return {
     addresses: listeners.map((listener) => listener.address),

@@ -8,6 +8,7 @@ import { answerMetrics } from './metrics.ts'
 import { beginLogin, finishLogin } from './oidc-login.ts'
 import { exchangeToken } from './oidc-token.ts'
 import { listRepositories } from './repositories.ts'
+import { addSecurity } from './security/router.ts'
 import { answerSession, endSession } from './session.ts'
 import { answerVersion, collectGarbage, ping } from './system.ts'
 
@@ -26,6 +27,7 @@ export function openApi(services: Services): Router<RequestState> {
   router.get('/api/oidc/:provider/callback', (ctx) => finishLogin(ctx, services, ctx.params['provider'] ?? ''))
   router.get('/api/security/session', (ctx) => answerSession(ctx, services))
   router.delete('/api/security/session', (ctx) => endSession(ctx, services))
+  addSecurity(router, services)
   router.delete('/*item', (ctx) => deleteItem(ctx, services))
   return router
 }

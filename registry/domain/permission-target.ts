@@ -1,5 +1,6 @@
 import { isAntPattern } from './ant-pattern.ts'
 import { isRepositoryKey } from './names.ts'
+import { suggestion } from './nearest.ts'
 import type { Action } from './permissions.ts'
 
 /** Instead of repository keys: each of a kind, those included that are made later. */
@@ -25,6 +26,13 @@ export type Grants = Readonly<Record<string, readonly Action[]>>
 export function problemWithRepository(repository: string): string | undefined {
   if (isAny(repository) || isRepositoryKey(repository)) return undefined
   return `"${repository}" is neither a repository key nor one of ${anyRepository.join(', ')}`
+}
+
+/** What to say of the first that is neither one of `known` nor a word of {@link anyRepository}; undefined when there is none. */
+export function unknownRepository(repositories: readonly string[], known: readonly string[]): string | undefined {
+  const words = [...known, ...anyRepository]
+  const unknown = repositories.find((repository) => !words.includes(repository))
+  return unknown === undefined ? undefined : `there is no repository "${unknown}"${suggestion(unknown, words)}`
 }
 
 /** Undefined: `pattern` may stand in a target. */

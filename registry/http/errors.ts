@@ -37,6 +37,7 @@ export const answers: Readonly<Record<ErrorCode, Answer>> = {
   MANIFEST_TOO_LARGE: { status: 413, as: 'SIZE_INVALID' },
   STORAGE_FULL: { status: 507, as: 'UNAVAILABLE' },
   BAD_REQUEST: { status: 400, as: 'UNSUPPORTED' },
+  CONFLICT: { status: 409, as: 'DENIED' },
 }
 
 /** The one place that renders errors. Headers that a handler has set before it threw stay: they belong to the answer. */

@@ -1,8 +1,12 @@
 import { RegistryError } from '../domain/errors.ts'
-import type { Groups, PermissionTargets, Users } from '../storage/access-store.ts'
+import { suggestion } from '../domain/nearest.ts'
+import type { Groups, PermissionTargets, UserChange, UserRecord, Users } from '../storage/access-store.ts'
 import type { DeclaredAccess } from './declared-access.ts'
 
-/** Users, groups and permission targets, wherever they are said. Every change throws DENIED for what the file names. */
+/**
+ * Users, groups and permission targets, wherever they are said. Every change throws DENIED for what the file names, and BAD_REQUEST for
+ * what would not be what it says: a user in a group that there is not, a robot with a password.
+ */
 export interface AccessAdministration extends Users, Groups, PermissionTargets {
   /** What the configuration file says, which nothing here changes. */
   readonly declared: DeclaredAccess
@@ -16,6 +20,17 @@ export function administerAccess(
   const changeable = (kind: keyof DeclaredAccess, name: string): void => {
     if (declared[kind].has(name)) throw inFile(kind, name)
   }
+  const listGroups = async () => merged([...declared.groups.values()], await store.listGroups())
+  const checkGroups = async (named: readonly string[]): Promise<void> => {
+    if (named.length === 0) return
+    const known = (await listGroups()).map(({ name }) => name)
+    const unknown = named.find((name) => !known.includes(name))
+    if (unknown === undefined) return
+    throw badRequest(`there is no group ${unknown}${suggestion(unknown, known)}`)
+  }
+  /** The store knows only those that it keeps itself. */
+  const declaredToJoin = [...declared.groups.values()].filter(({ autoJoin }) => autoJoin).map(({ name }) => name)
+
   return {
     declared,
 
@@ -25,26 +40,34 @@ export function administerAccess(
         [...declared.users.values()].map(({ record }) => record),
         await store.listUsers(),
       ),
-    addUser: async (user, groups) => {
+    addUser: async (user, groups = []) => {
       if (declared.users.has(user.name)) return false
-      return store.addUser(user, groups)
+      await checkGroups(groups)
+      return store.addUser(user, [...declaredToJoin, ...groups])
     },
     changeUser: async (name, change) => {
       changeable('users', name)
+      const user = await store.findUser(name)
+      if (user) checkChange(user, change)
       return store.changeUser(name, change)
     },
     removeUser: async (name) => {
       changeable('users', name)
       return store.removeUser(name)
     },
-    keepRealmUser: async (user) => !declared.users.has(user.name) && store.keepRealmUser(user),
+    keepRealmUser: async (user, groups = []) =>
+      !declared.users.has(user.name) && store.keepRealmUser(user, [...declaredToJoin, ...groups]),
     recordLogin: async (name, at) => store.recordLogin(name, at),
 
     findGroup: async (name) => declared.groups.get(name) ?? (await store.findGroup(name)),
-    listGroups: async () => merged([...declared.groups.values()], await store.listGroups()),
+    listGroups,
     putGroup: async (group, members) => {
       changeable('groups', group.name)
-      return store.putGroup(group, members)
+      if (group.autoJoin && group.admins)
+        throw badRequest(
+          `every new user would be an admin: ${group.name} may be a group that new users join, or one of admins`,
+        )
+      return store.putGroup(group, members && undeclared(members, group.name, declared, await joined(store, declared)))
     },
     removeGroup: async (name) => {
       changeable('groups', name)
@@ -63,6 +86,7 @@ export function administerAccess(
     },
     setGroupsOf: async (user, groups) => {
       changeable('users', user)
+      await checkGroups(groups)
       return store.setGroupsOf(user, groups)
     },
 
@@ -72,11 +96,32 @@ export function administerAccess(
       changeable('targets', target.name)
       return store.putTarget(target)
     },
+    putGrants: async (name, grants) => {
+      changeable('targets', name)
+      return store.putGrants(name, grants)
+    },
     removeTarget: async (name) => {
       changeable('targets', name)
       return store.removeTarget(name)
     },
   }
+}
+
+/** Throws BAD_REQUEST. */
+function checkChange({ name, kind, realm }: UserRecord, change: UserChange): void {
+  if (realm !== 'internal' && Object.keys(change).length > 0)
+    throw badRequest(`${name} comes from ${realm}, which alone says its password, its email and whether it is an admin`)
+  if ((change.kind ?? kind) === 'robot' && change.passwordHash !== undefined)
+    throw badRequest(`${name} is a robot: it has tokens and no password`)
+}
+
+/** Throws DENIED for users of the file, unless it makes them members anyway: these are left out. */
+function undeclared(members: readonly string[], group: string, { users }: DeclaredAccess, toJoin: readonly string[]) {
+  for (const member of members) {
+    const user = users.get(member)
+    if (user && !(user.groups ?? toJoin).includes(group)) throw inFile('users', member)
+  }
+  return members.filter((member) => !users.has(member))
 }
 
 /** The groups that new users join. */
@@ -97,6 +142,10 @@ const words: Readonly<Record<keyof DeclaredAccess, readonly [string, string]>> =
   users: ['user', 'registry.users'],
   groups: ['group', 'registry.groups'],
   targets: ['permission target', 'registry.permissions'],
+}
+
+function badRequest(message: string): RegistryError {
+  return new RegistryError('BAD_REQUEST', { message })
 }
 
 function inFile(kind: keyof DeclaredAccess, name: string): RegistryError {

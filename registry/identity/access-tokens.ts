@@ -19,6 +19,12 @@ export interface AccessTokenService {
   ensureStanding(user: string, kind: StandingKind): Promise<{ readonly token: string; readonly isNew: boolean }>
   /** Ends the one before. */
   renewStanding(user: string, kind: StandingKind): Promise<string>
+  /** Those that have not ended, the newest first; of everybody, or of one user. */
+  list(user?: string): Promise<readonly TokenRecord[]>
+  /** Undefined: there is none, or it has ended. */
+  find(id: string): Promise<TokenRecord | undefined>
+  /** It is good for nothing from now on, nor is what was given for it. False when there is none. */
+  revoke(id: string): Promise<boolean>
 }
 
 /** One a user. They can be shown again, as Artifactory does: their secrets follow from the id and a key of the product. */
@@ -56,6 +62,11 @@ export function looksLikeAccessToken(text: string): boolean {
   return form.test(text)
 }
 
+/** The id of a token, which is no secret. Undefined for what is none of ours. */
+export function tokenIdOf(text: string): string | undefined {
+  return form.exec(text)?.[1]
+}
+
 export async function openAccessTokens(
   store: AccessTokens & Secrets,
   directory: Directory,
@@ -66,9 +77,11 @@ export async function openAccessTokens(
   const narrowed = new WeakMap<TokenRecord, { readonly owner: UserPrincipal | undefined; readonly shown: ShownToken }>()
   const usedAtMs = new WeakMap<TokenRecord, number>()
 
+  const isGood = ({ expiresAt }: TokenRecord): boolean => !expiresAt || expiresAt > now()
+
   /** The same object until something about the token or its owner changes. */
   const shownBy = async (record: TokenRecord): Promise<ShownToken | undefined> => {
-    if (record.expiresAt && record.expiresAt <= now()) return undefined
+    if (!isGood(record)) return undefined
     const owner = (await directory.find(record.user))?.principal
     const known = narrowed.get(record)
     if (known && known.owner === owner) return known.shown
@@ -147,6 +160,13 @@ export async function openAccessTokens(
           ? { token: await renewStanding(user, kind), isNew: true }
           : { token: kept, isNew: false }
       }),
+
+    list: async (user) => (await store.listTokens(user)).filter(isGood),
+    async find(id) {
+      const record = await store.findToken(id)
+      return record && isGood(record) ? record : undefined
+    },
+    revoke: (id) => store.removeToken(id),
   }
 }
 

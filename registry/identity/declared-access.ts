@@ -19,27 +19,27 @@ export interface DeclaredAccess {
 }
 
 /** Throws an error fit for people when a password is not where the file says, or is none that one should have. */
-export async function readDeclaredAccess({ users, groups, permissions = {} }: AccessConfig): Promise<DeclaredAccess> {
-  const read = Object.entries(users).map(async ([name, user]) => [name, await readUser(name, user)] as const)
+export async function readDeclaredAccess(config: AccessConfig): Promise<DeclaredAccess> {
+  const access = declaredWithoutPasswords(config)
+  const read = [...access.users].map(async ([name, { record, groups }]) => {
+    const password = config.users[name]?.password
+    return [name, { record: { ...record, passwordHash: password && (await hashOf(name, password)) }, groups }] as const
+  })
+  return { ...access, users: new Map(await Promise.all(read)) }
+}
+
+/** For commands, which know nobody by a password and may not be allowed to read where these are. */
+export function declaredWithoutPasswords({ users, groups, permissions = {} }: AccessConfig): DeclaredAccess {
   return {
-    users: new Map(await Promise.all(read)),
+    users: new Map(Object.entries(users).map(([name, user]) => [name, declaredUser(name, user)])),
     groups: new Map(Object.entries(groups).map(([name, group]) => [name, { name, ...group }])),
     targets: new Map(Object.entries(permissions).map(([name, target]) => [name, { name, ...target }])),
   }
 }
 
-async function readUser(name: string, user: UserConfig): Promise<DeclaredUser> {
-  const record: UserRecord = {
-    name,
-    kind: user.robot ? 'robot' : 'user',
-    realm: 'internal',
-    passwordHash: user.password && (await hashOf(name, user.password)),
-    admin: user.admin,
-    email: user.email,
-    realmGroups: [],
-    lastLogin: undefined,
-  }
-  return { record, groups: user.groups }
+function declaredUser(name: string, { robot, admin, email, groups }: UserConfig): DeclaredUser {
+  const nothing = { passwordHash: undefined, realmGroups: [], lastLogin: undefined }
+  return { record: { name, kind: robot ? 'robot' : 'user', realm: 'internal', admin, email, ...nothing }, groups }
 }
 
 async function hashOf(name: string, secret: NonNullable<UserConfig['password']>): Promise<string> {

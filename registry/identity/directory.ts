@@ -4,6 +4,7 @@ import { RegistryError } from '../domain/errors.ts'
 import type { UserPrincipal } from '../domain/permissions.ts'
 import type { AccessStore, TokenRecord, UserRecord } from '../storage/access-store.ts'
 import type { AccessAdministration } from './access-administration.ts'
+import { principalFor } from './principal.ts'
 import type { UserSource } from './user-source.ts'
 
 /** Who there is and what they may do, kept in memory for as long as nothing about it changes. */
@@ -104,11 +105,7 @@ async function findUser({ administration, sources, log }: Parts, name: string): 
   const record = await administration.findUser(name)
   if (!record || !(await isStillThere(record, sources, administration, log))) return undefined
   const fresh = record.realm === 'internal' ? record : ((await administration.findUser(name)) ?? record)
-  const groups = [...new Set([...(await administration.groupsOf(name)), ...fresh.realmGroups])]
-  const admins = await Promise.all(
-    groups.map(async (group) => (await administration.findGroup(group))?.admins ?? false),
-  )
-  return { record: fresh, principal: { kind: 'user', name, admin: fresh.admin || admins.includes(true), groups } }
+  return { record: fresh, principal: await principalFor(administration, fresh) }
 }
 
 /** A realm that cannot be asked now keeps its users: it is they who would be locked out with it. */

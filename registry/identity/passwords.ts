@@ -1,5 +1,6 @@
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
+import { RegistryError } from '../domain/errors.ts'
 
 const derive = promisify(argon2)
 
@@ -15,10 +16,12 @@ const saltBytes = 16
 const tagBytes = 32
 export const minPasswordLength = 8
 
-/** Throws when nobody should have this password. */
+/** Throws BAD_REQUEST when nobody should have this password. */
 export function checkNewPassword(password: string): void {
   if (password.length < minPasswordLength)
-    throw new Error(`the password has ${password.length} characters: expected at least ${minPasswordLength}`)
+    throw new RegistryError('BAD_REQUEST', {
+      message: `the password has ${password.length} characters: expected at least ${minPasswordLength}`,
+    })
 }
 
 /** In the PHC string format: `$argon2id$v=19$m=…,t=…,p=…$<salt>$<hash>`. */

@@ -17,7 +17,8 @@ export interface UserRecord {
   readonly lastLogin: Date | undefined
 }
 
-export type UserChange = Partial<Pick<UserRecord, 'passwordHash' | 'admin' | 'email'>>
+/** What it names becomes so, `undefined` included; what it does not name stays. */
+export type UserChange = Partial<Pick<UserRecord, 'kind' | 'passwordHash' | 'admin' | 'email'>>
 
 /** The outcome of taking something from a user. The last admin of this store stays one: nobody could undo it. */
 export type Outcome = 'done' | 'unknown' | 'last admin'
@@ -26,14 +27,20 @@ export interface Users {
   findUser(name: string): Promise<UserRecord | undefined>
   /** False when the name is taken. It joins every group that new users join, and `groups`. */
   addUser(user: UserRecord, groups?: readonly string[]): Promise<boolean>
-  /** What is not named stays. A change of the password ends the tokens that stand for it: refresh tokens and the encrypted password. */
+  /**
+   * A change of the password ends the tokens that stand for it: refresh tokens and the encrypted password. To lose the password is to
+   * lose the way in, so that the last admin keeps it.
+   */
   changeUser(name: string, change: UserChange): Promise<Outcome>
   /** With all that names it: memberships, permissions, tokens. */
   removeUser(name: string): Promise<Outcome>
   /** In byte order. */
   listUsers(): Promise<readonly UserRecord[]>
-  /** Adds the user of another realm, or takes over what that says of it now. False when the name belongs to another realm. */
-  keepRealmUser(user: RealmUser): Promise<boolean>
+  /**
+   * Adds the user of another realm, to every group that new users join and to `groups`, or takes over what that realm says of it now.
+   * False when the name belongs to another realm.
+   */
+  keepRealmUser(user: RealmUser, groups?: readonly string[]): Promise<boolean>
   recordLogin(name: string, at: Date): Promise<void>
 }
 
@@ -65,6 +72,8 @@ export interface PermissionTargets {
   findTarget(name: string): Promise<PermissionTarget | undefined>
   /** Makes or replaces it. Resolves with whether it is new. */
   putTarget(target: PermissionTarget): Promise<boolean>
+  /** Says anew who may do what there, and leaves what the target is about. False when there is none. */
+  putGrants(name: string, grants: Pick<PermissionTarget, 'users' | 'groups'>): Promise<boolean>
   removeTarget(name: string): Promise<boolean>
   listTargets(): Promise<readonly PermissionTarget[]>
 }

@@ -37,6 +37,16 @@ export function sqlPermissionTargets(db: MetadataDatabase): PermissionTargets {
         return isNew
       }),
 
+    putGrants: (name, grants) =>
+      db.transaction().execute(async (db) => {
+        const row = await db.selectFrom('permission_targets').select('name').where('name', '=', name).executeTakeFirst()
+        if (!row) return false
+        await db.deleteFrom('permission_grants').where('target_name', '=', name).execute()
+        await insertGrants(db, name, grants)
+        await countAccessChange(db)
+        return true
+      }),
+
     removeTarget: (name) =>
       db.transaction().execute(async (db) => {
         if (!(await removeTarget(db, name))) return false
@@ -62,7 +72,15 @@ async function insert(db: MetadataDatabase, target: PermissionTarget): Promise<v
       excludes: listText(excludes),
     })
     .execute()
-  for (const grant of [...rowsOf(name, 'user', target.users), ...rowsOf(name, 'group', target.groups)])
+  await insertGrants(db, name, target)
+}
+
+async function insertGrants(
+  db: MetadataDatabase,
+  target: string,
+  { users, groups }: Pick<PermissionTarget, 'users' | 'groups'>,
+): Promise<void> {
+  for (const grant of [...rowsOf(target, 'user', users), ...rowsOf(target, 'group', groups)])
     await db.insertInto('permission_grants').values(grant).execute()
 }
 

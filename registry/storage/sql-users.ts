@@ -28,7 +28,7 @@ export function sqlUsers(db: MetadataDatabase): Users {
 
     changeUser: (name, change) =>
       db.transaction().execute(async (db) => {
-        const outcome = await outcomeOf(db, name, change.admin === false)
+        const outcome = await outcomeOf(db, name, change.admin === false || losesPassword(change))
         if (outcome !== 'done') return outcome
         await update(db, name, change)
         return 'done'
@@ -46,12 +46,12 @@ export function sqlUsers(db: MetadataDatabase): Users {
         return 'done'
       }),
 
-    keepRealmUser: (user) =>
+    keepRealmUser: (user, groups = []) =>
       db.transaction().execute(async (db) => {
         const known = await find.first(db, { name: user.name })
         if (!known) {
           const rest = { kind: 'user', passwordHash: undefined, lastLogin: undefined } as const
-          await insert(db, { ...rest, ...user }, [])
+          await insert(db, { ...rest, ...user }, groups)
           return true
         }
         if (known.realm !== user.realm) return false
@@ -72,20 +72,26 @@ async function insert(db: MetadataDatabase, user: UserRecord, groups: readonly s
   await countAccessChange(db)
 }
 
-async function update(db: MetadataDatabase, name: string, { passwordHash, admin, email }: UserChange): Promise<void> {
+async function update(db: MetadataDatabase, name: string, change: UserChange): Promise<void> {
+  const { kind, admin } = change
   const set = {
-    ...(passwordHash !== undefined && { password_hash: passwordHash }),
+    ...(kind !== undefined && { kind }),
+    ...('passwordHash' in change && { password_hash: change.passwordHash ?? null }),
     ...(admin !== undefined && { admin: flag(admin) }),
-    ...(email !== undefined && { email }),
+    ...('email' in change && { email: change.email ?? null }),
   }
   if (Object.keys(set).length > 0) await db.updateTable('users').set(set).where('name', '=', name).execute()
-  if (passwordHash !== undefined)
+  if ('passwordHash' in change)
     await db
       .deleteFrom('access_tokens')
       .where('user_name', '=', name)
       .where('kind', 'in', ['refresh', 'encrypted password'])
       .execute()
   await countAccessChange(db)
+}
+
+function losesPassword(change: UserChange): boolean {
+  return 'passwordHash' in change && change.passwordHash === undefined
 }
 
 /** What has not changed is not written: it is asked at every login. */

@@ -8,7 +8,7 @@ import { temporaryDirectory } from '../helpers/temporary-directory.ts'
 import { tinyImage } from '../helpers/tiny-image.ts'
 
 async function tagsOf(dataDirectory: string, ...words: readonly string[]): Promise<readonly unknown[]> {
-  const { exitCode, stdout, stderr } = await command(dataDirectory, 'audit', ...words)
+  const { exitCode, stdout, stderr } = await command(dataDirectory, 'audit', '--type', 'pushed', ...words)
   assert.deepEqual([exitCode, stderr], [0, ''])
   const lines = stdout.split('\n').filter(Boolean)
   return lines.map((line) => (JSON.parse(line) as { tags: readonly unknown[] }).tags[0])

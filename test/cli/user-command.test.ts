@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -62,4 +62,67 @@ test('the last admin is not removed, because nobody could undo it', async (t) =>
   assert.match(refused.stderr, /alice is the last admin; add another one first/)
   user(data, ['add', 'carol', '--admin'], 'long enough\n')
   assert.equal(user(data, ['remove', 'alice']).stdout, 'removed alice\n')
+})
+
+test('a user is shown with what it is in; a robot is asked for no password and is given none', async (t) => {
+  const data = await scratch(t)
+  await using store = await openSqliteMetadata(join(data, 'caisson.db'))
+  await store.putGroup({ name: 'devs', description: '', autoJoin: true, admins: false })
+  await store.putGroup({ name: 'ops', description: '', autoJoin: false, admins: true })
+  assert.equal(user(data, ['add', 'ci', '--robot', '--email', 'ci@test', '--group', 'ops']).stdout, 'added ci\n')
+  const shown = 'ci, admin, robot\n  email ci@test\n  in the group devs\n  in the group ops\n'
+  assert.equal(user(data, ['show', 'ci']).stdout, shown)
+  assert.equal(user(data, ['list']).stdout, 'ci (robot)\n')
+  assert.match(user(data, ['password', 'ci'], 'long enough\n').stderr, /ci is a robot: it has tokens and no password/)
+  assert.match(user(data, ['show', 'c1']).stderr, /there is no user c1; did you mean "ci"\?/)
+  assert.match(
+    user(data, ['add', 'bob', '--robot', '--group', 'dev']).stderr,
+    /there is no group dev; did you mean "devs"/,
+  )
+  const wrong = user(data, ['add', 'bob', '--robot', '--email', 'bob'])
+  assert.equal(wrong.status, 2)
+  assert.match(wrong.stderr, /expected an address like alice@company\.com/)
+})
+
+test('a user of the configuration file is listed, and changed there alone', async (t) => {
+  const data = await scratch(t)
+  await (await openSqliteMetadata(join(data, 'caisson.db')))[Symbol.asyncDispose]()
+  await writeFile(
+    join(data, 'caisson.yaml'),
+    'registry:\n  users: { root: { password: { env: NOT_SET }, admin: true } }\n',
+  )
+  assert.equal(user(data, ['list']).stdout, 'root (admin, in the configuration file)\n')
+  for (const words of [
+    ['password', 'root'],
+    ['remove', 'root'],
+  ]) {
+    const refused = user(data, words, 'long enough\n')
+    assert.equal(refused.status, 1)
+    assert.match(refused.stderr, /^caisson: the user root is named in the configuration file: change it there, below /)
+  }
+  assert.match(user(data, ['add', 'root'], 'long enough\n').stderr, /there is a user root already/)
+})
+
+test('what is done is recorded without the password; nothing is done when it cannot be', async (t) => {
+  const data = await scratch(t)
+  await (await openSqliteMetadata(join(data, 'caisson.db')))[Symbol.asyncDispose]()
+  user(data, ['add', 'bob'], 'long enough\n')
+  user(data, ['password', 'bob'], 'another one\n')
+  user(data, ['password', 'alice'], 'another one\n')
+  user(data, ['remove', 'bob'])
+  const file = join(data, 'audit', 'audit.jsonl')
+  const lines = (await readFile(file, 'utf8')).trim().split('\n')
+  const changed = '"type":"access.changed","by":"command line"'
+  assert.deepEqual(
+    lines.map((line) => line.replace(/^\{"at":"[^"]*",/, '')),
+    [
+      `${changed},"action":"created","subject":"user bob"}`,
+      `${changed},"action":"changed","subject":"user bob","reason":"password"}`,
+      `${changed},"action":"deleted","subject":"user bob"}`,
+    ],
+  )
+  await rm(file)
+  await mkdir(file)
+  assert.equal(user(data, ['add', 'bob', '--robot']).status, 1)
+  assert.equal(user(data, ['list']).stdout, '')
 })

@@ -5,6 +5,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { openSqliteMetadata } from '../../../registry/storage/sqlite-metadata.ts'
+import { accessStoreContract } from '../../contracts/access-store.ts'
 import { sha256 } from '../../contracts/blob-store.ts'
 import { garbageContract } from '../../contracts/garbage.ts'
 import { integrityContract } from '../../contracts/integrity.ts'
@@ -14,6 +15,14 @@ import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
 import { noTinyFilesystem, tinyFilesystem } from '../../helpers/tiny-filesystem.ts'
 
 metadataStoreContract(async () => {
+  const directory = await temporaryDirectory()
+  return {
+    open: () => openSqliteMetadata(join(directory.path, 'caisson.db')),
+    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+  }
+})
+
+accessStoreContract(async () => {
   const directory = await temporaryDirectory()
   return {
     open: () => openSqliteMetadata(join(directory.path, 'caisson.db')),

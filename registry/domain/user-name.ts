@@ -14,9 +14,5 @@ export function isUserName(text: string): boolean {
 /** `noun`: what it would name. Throws BAD_REQUEST. */
 export function checkName(noun: string, name: string): void {
   if (isUserName(name)) return
-  const message =
-    name.toLowerCase() === anonymousName
-      ? `${name} stands for everybody who has not logged in: nothing else has that name`
-      : `"${name}" is not a ${noun} name: expected ${userNameForm}`
-  throw new RegistryError('BAD_REQUEST', { message })
+  throw new RegistryError('BAD_REQUEST', { message: `"${name}" is not a ${noun} name: expected ${userNameForm}` })
 }

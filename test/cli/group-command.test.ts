@@ -25,7 +25,10 @@ test('groups are added, joined, left, listed and removed', async () => {
   for (const [words, message] of [
     [['add', 'devs'], 'there is a group devs already'],
     [['add', '-x'], undefined],
-    [['add', 'anonymous'], 'anonymous stands for everybody who has not logged in: nothing else has that name'],
+    [
+      ['add', 'anonymous'],
+      '"anonymous" is not a group name: expected at most 64 letters, digits, ".", "_", "-" and "@", beginning with a letter or digit, and not "anonymous"',
+    ],
     [['join', 'dev', 'alice'], 'there is no group dev; did you mean "devs"?'],
     [['join', 'devs', 'alicia'], 'there is no user alicia; did you mean "alice"?'],
     [['leave', 'devs', 'bob'], 'bob is not in the group devs'],

@@ -23,5 +23,7 @@ export function parseCredentials(authorization: string | undefined): Credentials
     throw new RegistryError('UNAUTHORIZED', {
       message: 'the Authorization header is neither "Basic <user:password in base64>" nor "Bearer <token>"',
     })
+  // podman and its kin say this where Basic is asked for and they have no credentials.
+  if (pair === ':') return { kind: 'none' }
   return { kind: 'password', name: pair.slice(0, colon), password: pair.slice(colon + 1) }
 }

@@ -103,7 +103,7 @@ export function openIdentities(parts: Parts): Identities {
     if (!found) {
       audit.record({ type: 'login.failed', by: name, ...from })
       await attempts.failed(name, from.address)
-      throw new RegistryError('UNAUTHORIZED', { message: 'wrong user name or password' })
+      throw new RegistryError('UNAUTHORIZED', { message: reasonFor(password) })
     }
     await attempts.succeeded(name, from.address)
     audit.record({ type: 'login', by: found.principal.name, with: found.with, ...from })
@@ -159,6 +159,13 @@ function loginOf({
   readonly principal: UserPrincipal
 }): Login {
   return { by: 'login', principal, owner: { user: record.user, tokenId: record.id }, with: record.kind }
+}
+
+/** By what was shown alone: whose token it is, and whether it ever was one, is not said. */
+function reasonFor(password: string): string {
+  return looksLikeAccessToken(password)
+    ? 'the access token has expired, was revoked, or is not of this user'
+    : 'wrong user name or password'
 }
 
 async function limited(admitted: Promise<void>, refused: () => void): Promise<void> {

@@ -1,3 +1,5 @@
+import { openAccessTokens } from '../../registry/identity/access-tokens.ts'
+import type { MadeToken } from '../../registry/identity/access-tokens.ts'
 import { hashPassword } from '../../registry/identity/passwords.ts'
 import type { PermissionTarget } from '../../registry/domain/permission-target.ts'
 import type { UserRecord } from '../../registry/storage/access-store.ts'
@@ -34,4 +36,17 @@ export async function onAccess<result>(
 /** A permission target about everything unless said otherwise. */
 export function target(name: string, rest: Partial<PermissionTarget>): PermissionTarget {
   return { name, repositories: ['ANY'], includes: ['**'], excludes: [], users: {}, groups: {}, ...rest }
+}
+
+/** An access token of the user as the registry makes it: good for a day, which began at `from`. */
+export async function makeToken(place: Place, user: string, from = new Date()): Promise<MadeToken> {
+  return await onAccess(place, async (store) => {
+    const directory = {
+      find: async () => undefined,
+      findToken: async (id: string) => store.findToken(id),
+      rules: async () => Promise.reject(new Error('a token is made without asking who may do what')),
+    }
+    const tokens = await openAccessTokens(store, directory, () => from)
+    return await tokens.make({ user, kind: 'access', description: 'of a test', lifeSeconds: 86_400 })
+  })
 }

@@ -82,8 +82,7 @@ export function openIdentities(parts: Parts): Identities {
       return undefined
     return loginOf(shown)
   }
-  const inPlaceOfPassword = async (name: string, password: string): Promise<Login | undefined> => {
-    if (looksLikeAccessToken(password)) return byAccessToken(password, name)
+  const verified = async (name: string, password: string): Promise<Login | undefined> => {
     const user = await passwords.verify(name, password)
     return user && byPassword(user)
   }
@@ -91,19 +90,27 @@ export function openIdentities(parts: Parts): Identities {
     const user = await passwords.recall(name, password)
     return user && byPassword(user)
   }
+  /** Nobody guesses one, so a wrong one is not limited: a job that goes on with one that has ended must lock nobody out. */
+  const loginByToken = async (name: string, token: string, asked: () => Origin): Promise<Login> => {
+    const found = await byAccessToken(token, name)
+    if (found) return found
+    audit.record({ type: 'login.failed', by: name, ...asked() })
+    throw new RegistryError('UNAUTHORIZED', {
+      message: 'the access token has expired, was revoked, or is not of this user',
+    })
+  }
 
   const login = async (name: string, password: string, asked: () => Origin): Promise<Login> => {
-    const known =
-      (await recalled(name, password)) ??
-      (looksLikeAccessToken(password) ? await byAccessToken(password, name) : undefined)
+    if (looksLikeAccessToken(password)) return await loginByToken(name, password, asked)
+    const known = await recalled(name, password)
     if (known) return known
     const from = asked()
     await limited(attempts.admit(name, from.address), () => audit.record({ type: 'login.limited', by: name, ...from }))
-    const found = await inPlaceOfPassword(name, password)
+    const found = await verified(name, password)
     if (!found) {
       audit.record({ type: 'login.failed', by: name, ...from })
       await attempts.failed(name, from.address)
-      throw new RegistryError('UNAUTHORIZED', { message: reasonFor(password) })
+      throw new RegistryError('UNAUTHORIZED', { message: 'wrong user name or password' })
     }
     await attempts.succeeded(name, from.address)
     audit.record({ type: 'login', by: found.principal.name, with: found.with, ...from })
@@ -159,13 +166,6 @@ function loginOf({
   readonly principal: UserPrincipal
 }): Login {
   return { by: 'login', principal, owner: { user: record.user, tokenId: record.id }, with: record.kind }
-}
-
-/** By what was shown alone: whose token it is, and whether it ever was one, is not said. */
-function reasonFor(password: string): string {
-  return looksLikeAccessToken(password)
-    ? 'the access token has expired, was revoked, or is not of this user'
-    : 'wrong user name or password'
 }
 
 async function limited(admitted: Promise<void>, refused: () => void): Promise<void> {

@@ -34,6 +34,14 @@ test('a token that has expired is not called a wrong password, by GET or by POST
   assert.deepEqual(posted.json(), { error: 'invalid_grant', error_description: reason })
 })
 
+test('somebody who goes on with a token that has ended locks nobody out', async () => {
+  const { token: password } = await makeToken(registry, 'deployer', new Date(0))
+  const ended = anonymous.as({ name: 'deployer', password })
+  for (let times = 0; times < 60; times++) assert.equal((await ended.ask('GET', '')).status, 401)
+  const others = [await addUser(registry, 'another'), await addUser(registry, 'one-more')]
+  for (const login of others) assert.equal((await anonymous.as(login).ask('GET', '')).status, 200)
+})
+
 test('who may not move a tag is told which one, and what it takes', async () => {
   await deployer.push('hello', '1', tinyImage('a'))
   const moved = tinyImage('b')

@@ -1,5 +1,5 @@
 import { openAccessTokens } from '../../registry/identity/access-tokens.ts'
-import type { MadeToken } from '../../registry/identity/access-tokens.ts'
+import type { AccessTokenService, MadeToken, StandingKind } from '../../registry/identity/access-tokens.ts'
 import { hashPassword } from '../../registry/identity/passwords.ts'
 import type { PermissionTarget } from '../../registry/domain/permission-target.ts'
 import type { UserRecord } from '../../registry/storage/access-store.ts'
@@ -41,12 +41,21 @@ export function target(name: string, rest: Partial<PermissionTarget>): Permissio
 /** An access token of the user as the registry makes it: good for a day, which began at `from`. */
 export async function makeToken(place: Place, user: string, from = new Date()): Promise<MadeToken> {
   return await onAccess(place, async (store) => {
-    const directory = {
-      find: async () => undefined,
-      findToken: async (id: string) => store.findToken(id),
-      rules: async () => Promise.reject(new Error('a token is made without asking who may do what')),
-    }
-    const tokens = await openAccessTokens(store, directory, () => from)
+    const tokens = await tokensOf(store, from)
     return await tokens.make({ user, kind: 'access', description: 'of a test', lifeSeconds: 86_400 })
   })
+}
+
+/** In place of the one before. */
+export async function makeStandingToken(place: Place, user: string, kind: StandingKind): Promise<string> {
+  return await onAccess(place, async (store) => (await tokensOf(store)).renewStanding(user, kind))
+}
+
+async function tokensOf(store: MetadataStore, at = new Date()): Promise<AccessTokenService> {
+  const directory = {
+    find: async () => undefined,
+    findToken: async (id: string) => store.findToken(id),
+    rules: async () => Promise.reject(new Error('a token is made without asking who may do what')),
+  }
+  return await openAccessTokens(store, directory, () => at)
 }

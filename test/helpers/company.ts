@@ -23,6 +23,7 @@ export interface CompanyPlan {
   readonly users: readonly string[]
   /** They have tokens and no password. */
   readonly robots?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
 }
 
 type Actions = readonly ('read' | 'annotate' | 'deploy' | 'delete' | 'manage')[]
@@ -44,8 +45,8 @@ export async function openCompany(plan: CompanyPlan): Promise<Company> {
   await using opened = new AsyncDisposableStack()
   const keys = Object.keys(plan.repositories)
   const machine = opened.use(await Machine.create(keys.map(nameOf)))
-  const env = Object.fromEntries(plan.users.map((user) => [variableOf(user), loginOf(user).password]))
-  const caisson = opened.use(await startCaisson({ config: configOf(plan), env }))
+  const passwords = Object.fromEntries(plan.users.map((user) => [variableOf(user), loginOf(user).password]))
+  const caisson = opened.use(await startCaisson({ config: configOf(plan), env: { ...passwords, ...plan.env } }))
   const host = (repository: string) => `${nameOf(repository)}:${caisson.ports[0]}`
   for (const key of keys) await machine.trust(host(key), caisson.authorityFile)
 

@@ -145,7 +145,7 @@ describe(
 
         const [, id = ''] = refreshToken.split('_')
         assert.ok(await onAccess(company.caisson, (access) => access.removeToken(id)))
-        const ended = /401 Unauthorized|unauthorized|the refresh token is not valid or has expired/
+        const ended = /unauthorized: the refresh token is not valid or has expired: log in again/
         refused(await person.attempt('pull', image), ended)
         refused(await person.attempt('push', image), ended)
       })

@@ -1,3 +1,4 @@
+import { errorBody } from '../../../wire/error-body.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { Login } from '../../identity/authenticate.ts'
 import type { Context } from '../context.ts'
@@ -60,9 +61,10 @@ async function loginOrReason(ctx: Context, call: Call, name: string, password: s
   }
 }
 
-/** RFC 6749 §5.2. */
+/** RFC 6749 §5.2, and besides it the form of all other errors, which is what docker shows to people. */
 function refuse(ctx: Context, status: number, error: string, description: string): void {
+  const { errors } = errorBody(status === 401 ? 'UNAUTHORIZED' : 'UNSUPPORTED', description)
   ctx.set('Cache-Control', 'no-store')
-  answerJson(ctx, { error, error_description: description })
+  answerJson(ctx, { error, error_description: description, errors })
   ctx.status = status
 }

@@ -31,7 +31,8 @@ test('a token that has expired is not called a wrong password, by GET or by POST
   const headers = { 'content-type': 'application/x-www-form-urlencoded' }
   const posted = await anonymous.ask('POST', 'token', { headers, body: form })
   assert.equal(posted.status, 401)
-  assert.deepEqual(posted.json(), { error: 'invalid_grant', error_description: reason })
+  const errors = [{ code: 'UNAUTHORIZED', message: reason }]
+  assert.deepEqual(posted.json(), { error: 'invalid_grant', error_description: reason, errors })
 })
 
 test('somebody who goes on with a token that has ended locks nobody out', async () => {

@@ -19,6 +19,8 @@ export interface CompanyPlan {
   /** What else stands under `registry:`. */
   readonly registry?: Readonly<Record<string, unknown>>
   readonly repositories: Readonly<Record<string, RepositoryPlan>>
+  /** What else stands under `gateway.hosts`, by the first label of the name. */
+  readonly hosts?: Readonly<Record<string, object>>
   /** Their passwords are those of {@link loginOf}. */
   readonly users: readonly string[]
   /** They have tokens and no password. */
@@ -41,14 +43,15 @@ export function loginOf(name: string): Login {
   return { name, password: `password of ${name}` }
 }
 
-export async function openCompany(plan: CompanyPlan): Promise<Company> {
+/** On a machine of its own, or on that of a company with the same hosts. */
+export async function openCompany(plan: CompanyPlan, neighbour?: Company): Promise<Company> {
   await using opened = new AsyncDisposableStack()
-  const keys = Object.keys(plan.repositories)
-  const machine = opened.use(await Machine.create(keys.map(nameOf)))
+  const labels = Object.keys({ ...plan.repositories, ...plan.hosts })
+  const machine = neighbour?.machine ?? opened.use(await Machine.create(labels.map(nameOf)))
   const passwords = Object.fromEntries(plan.users.map((user) => [variableOf(user), loginOf(user).password]))
   const caisson = opened.use(await startCaisson({ config: configOf(plan), env: { ...passwords, ...plan.env } }))
   const host = (repository: string) => `${nameOf(repository)}:${caisson.ports[0]}`
-  for (const key of keys) await machine.trust(host(key), caisson.authorityFile)
+  for (const label of labels) await machine.trust(host(label), caisson.authorityFile)
 
   const company = opened.move()
   return {
@@ -72,11 +75,11 @@ function variableOf(user: string): string {
   return `PASSWORD_OF_${user.toUpperCase()}`
 }
 
-function configOf({ registry, repositories, users, robots = [] }: CompanyPlan): unknown {
+function configOf({ registry, repositories, hosts = {}, users, robots = [] }: CompanyPlan): unknown {
   const each = Object.entries(repositories)
   const local = each.map(([key, { immutableTags = [] }]) => [key, { type: 'local', immutableTags }])
   const rights = each.map(([key, { users, groups = {} }]) => [key, { repositories: [key], users, groups }])
-  const hosts = each.map(([key, { challenge }]) => [nameOf(key), { repository: key, ...(challenge && { challenge }) }])
+  const named = each.map(([key, { challenge }]) => [nameOf(key), { repository: key, ...(challenge && { challenge }) }])
   const people = users.map((user) => [user, { password: { env: variableOf(user) } }])
   return {
     registry: {
@@ -85,6 +88,10 @@ function configOf({ registry, repositories, users, robots = [] }: CompanyPlan): 
       users: Object.fromEntries([...people, ...robots.map((robot) => [robot, { robot: true }])]),
       permissions: Object.fromEntries(rights),
     },
-    gateway: { workers: 2, listeners: [{ port: 0 }], hosts: Object.fromEntries(hosts) },
+    gateway: {
+      workers: 2,
+      listeners: [{ port: 0 }],
+      hosts: Object.fromEntries([...named, ...Object.entries(hosts).map(([label, host]) => [nameOf(label), host])]),
+    },
   }
 }

@@ -85,8 +85,7 @@ export function openIdentities(parts: Parts): Identities {
       return undefined
     return loginOf(shown)
   }
-  const inPlaceOfPassword = async (name: string, password: string): Promise<Recent<Login> | undefined> => {
-    if (looksLikeAccessToken(password)) return byAccessToken(password, name)
+  const verified = async (name: string, password: string): Promise<Recent<Login> | undefined> => {
     const user = await passwords.verify(name, password)
     return user && byPassword(user)
   }
@@ -94,15 +93,23 @@ export function openIdentities(parts: Parts): Identities {
     const user = await passwords.recall(name, password)
     return user && byPassword(user)
   }
+  /** Nobody guesses one, so a wrong one is not limited: a job that goes on with one that has ended must lock nobody out. */
+  const loginByToken = async (name: string, token: string, asked: () => Origin): Promise<Recent<Login>> => {
+    const found = await byAccessToken(token, name)
+    if (found) return found
+    audit.record({ type: 'login.failed', by: name, ...asked() })
+    throw new RegistryError('UNAUTHORIZED', {
+      message: 'the access token has expired, was revoked, or is not of this user',
+    })
+  }
 
   const recogniseLogin = async (name: string, password: string, asked: () => Origin): Promise<Recent<Login>> => {
-    const known =
-      (await recalled(name, password)) ??
-      (looksLikeAccessToken(password) ? await byAccessToken(password, name) : undefined)
+    if (looksLikeAccessToken(password)) return await loginByToken(name, password, asked)
+    const known = await recalled(name, password)
     if (known) return known
     const from = asked()
     await limited(attempts.admit(name, from.address), () => audit.record({ type: 'login.limited', by: name, ...from }))
-    const found = await inPlaceOfPassword(name, password)
+    const found = await verified(name, password)
     if (!found) {
       audit.record({ type: 'login.failed', by: name, ...from })
       await attempts.failed(name, from.address)
@@ -142,10 +149,16 @@ export function openIdentities(parts: Parts): Identities {
       : undefined
   }
 
-  const recognise = async (credentials: Credentials, from: () => Origin): Promise<Recent<Caller>> =>
-    credentials.kind === 'token'
-      ? byBearer(credentials.token)
-      : recogniseLogin(credentials.name, credentials.password, from)
+  const recognise = async (credentials: Credentials, from: () => Origin): Promise<Recent<Caller>> => {
+    switch (credentials.kind) {
+      case 'none':
+        return { caller: { by: 'nothing' }, untilMs: Infinity }
+      case 'token':
+        return await byBearer(credentials.token)
+      case 'password':
+        return await recogniseLogin(credentials.name, credentials.password, from)
+    }
+  }
 
   return {
     login: async (name, password, from) => (await recogniseLogin(name, password, from)).caller,

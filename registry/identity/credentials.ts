@@ -2,6 +2,7 @@ import { RegistryError } from '../domain/errors.ts'
 
 /** What an `Authorization` header says. */
 export type Credentials =
+  | { readonly kind: 'none' }
   | { readonly kind: 'password'; readonly name: string; readonly password: string }
   | { readonly kind: 'token'; readonly token: string }
 
@@ -21,5 +22,7 @@ export function parseCredentials(authorization: string): Credentials {
     throw new RegistryError('UNAUTHORIZED', {
       message: 'the Authorization header is neither "Basic <user:password in base64>" nor "Bearer <token>"',
     })
+  // podman and its kin say this where Basic is asked for and they have no credentials.
+  if (pair === ':') return { kind: 'none' }
   return { kind: 'password', name: pair.slice(0, colon), password: pair.slice(colon + 1) }
 }

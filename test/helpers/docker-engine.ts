@@ -9,6 +9,8 @@ export const dockerClients: readonly string[] = ['/usr/bin/docker', '/usr/local/
 
 /** One person at a docker client: who is logged in is known to nobody else. */
 export interface DockerClient {
+  /** Keeps what the person is logged in with. */
+  readonly configFile: string
   /** Runs `docker …`, which must succeed, and resolves with what it printed. */
   run(...args: readonly string[]): Promise<string>
   /** The same for what is expected to be refused. */
@@ -38,6 +40,7 @@ async function clientIn(machine: Machine, program: string, timeoutMs: number): P
   // The classic builder needs neither network nor runtime for images made `FROM scratch`.
   const env = { DOCKER_CONFIG, DOCKER_BUILDKIT: '0' }
   return {
+    configFile: join(DOCKER_CONFIG, 'config.json'),
     run: async (...args) => machine.run(program, args, { env, timeoutMs }),
     attempt: async (...args) => machine.attempt(program, args, { env, timeoutMs }),
     login: async (registry, user, password) =>

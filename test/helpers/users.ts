@@ -1,8 +1,11 @@
+import { openAccessTokens } from '../../registry/identity/access-tokens.ts'
+import type { AccessTokenService, MadeToken, StandingKind } from '../../registry/identity/access-tokens.ts'
 import { hashPassword } from '../../registry/identity/passwords.ts'
 import type { PermissionTarget } from '../../registry/domain/permission-target.ts'
 import type { UserRecord } from '../../registry/storage/access-store.ts'
 import type { MetadataStore } from '../../registry/storage/metadata-store.ts'
 import { openSqliteMetadata } from '../../registry/storage/sqlite-metadata.ts'
+import { identityOn } from './identity.ts'
 import type { Login } from './registry-client.ts'
 
 export function userNamed(name: string, rest: Partial<UserRecord> = {}): UserRecord {
@@ -34,4 +37,22 @@ export async function onAccess<result>(
 /** A permission target about everything unless said otherwise. */
 export function target(name: string, rest: Partial<PermissionTarget>): PermissionTarget {
   return { name, repositories: ['ANY'], includes: ['**'], excludes: [], users: {}, groups: {}, ...rest }
+}
+
+/** An access token of the user as the registry makes it: good for a day, which began at `from`. */
+export async function makeToken(place: Place, user: string, from = new Date()): Promise<MadeToken> {
+  return await onAccess(place, async (store) => {
+    const tokens = await tokensOf(store, from)
+    return await tokens.make({ user, kind: 'access', description: 'of a test', lifeSeconds: 86_400 })
+  })
+}
+
+/** In place of the one before. */
+export async function makeStandingToken(place: Place, user: string, kind: StandingKind): Promise<string> {
+  return await onAccess(place, async (store) => (await tokensOf(store)).renewStanding(user, kind))
+}
+
+async function tokensOf(store: MetadataStore, at = new Date()): Promise<AccessTokenService> {
+  const { directory } = identityOn(store)
+  return await openAccessTokens(store, directory, () => at)
 }

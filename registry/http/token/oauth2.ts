@@ -1,3 +1,4 @@
+import { errorBody } from '../../../wire/error-body.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { Login } from '../../identity/authenticate.ts'
 import type { Context } from '../context.ts'
@@ -31,9 +32,9 @@ export async function answerOAuth2(ctx: Context, call: Call): Promise<void> {
 async function byPassword(ctx: Context, call: Call, form: URLSearchParams): Promise<void> {
   const [name, password] = [form.get('username'), form.get('password')]
   if (name === null || password === null) return refuse(ctx, 400, 'invalid_request', 'username or password is missing')
-  const login = await loginOrNothing(ctx, call, name, password)
+  const login = await loginOrReason(ctx, call, name, password)
   // Not 400 as in RFC 6749 §5.2: clients then report a broken registry instead of a wrong password.
-  if (!login) return refuse(ctx, 401, 'invalid_grant', 'wrong user name or password')
+  if (typeof login === 'string') return refuse(ctx, 401, 'invalid_grant', login)
   await give(ctx, call, form, login)
 }
 
@@ -50,19 +51,20 @@ async function give(ctx: Context, call: Call, form: URLSearchParams, login: Logi
   await giveToken(ctx, call, login, { scopes: scopesIn(form), service: form.get('service'), offline })
 }
 
-async function loginOrNothing(ctx: Context, call: Call, name: string, password: string): Promise<Login | undefined> {
+async function loginOrReason(ctx: Context, call: Call, name: string, password: string): Promise<Login | string> {
   const { services } = call
   try {
     return await services.identities.login(name, password, () => originOf(ctx, services))
   } catch (error) {
-    if (error instanceof RegistryError && error.code === 'UNAUTHORIZED') return undefined
+    if (error instanceof RegistryError && error.code === 'UNAUTHORIZED') return error.message
     throw error
   }
 }
 
-/** RFC 6749 §5.2. */
+/** RFC 6749 §5.2, and besides it the form of all other errors, which is what docker shows to people. */
 function refuse(ctx: Context, status: number, error: string, description: string): void {
+  const { errors } = errorBody(status === 401 ? 'UNAUTHORIZED' : 'UNSUPPORTED', description)
   ctx.set('Cache-Control', 'no-store')
-  answerJson(ctx, { error, error_description: description })
+  answerJson(ctx, { error, error_description: description, errors })
   ctx.status = status
 }

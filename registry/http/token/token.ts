@@ -65,6 +65,9 @@ export async function giveToken(ctx: Context, call: Call, asker: TokenAsker, wan
   const access = { rules: await services.directory.rules(), anonymousAccess: services.config.anonymousAccess }
   const granted = grantScopes(wanted.scopes, principalOf(asker), address, access)
   const contents = { ...granted, owner: asker.by === 'login' ? asker.owner : undefined }
+  // A password has been recorded where it was verified.
+  if (asker.by === 'login' && asker.with !== 'password')
+    services.audit.record({ type: 'login', by: asker.owner.user, with: asker.with, ...originOf(ctx, services) })
   const service = wanted.service || publicView(ctx, call).host
   const { token, expiresInSeconds, issuedAt } = await services.tokens.issue(contents, service)
   const refreshToken = wanted.offline ? await makeRefreshToken(ctx, call, asker, service) : undefined

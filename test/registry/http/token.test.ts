@@ -130,10 +130,15 @@ for (const [what, fields, status, error] of [
   test(`the OAuth2 form with ${what} is refused as OAuth2 says`, async () => {
     const refused = await post(fields)
     assert.equal(refused.status, status)
-    const { error: code, error_description } = z
-      .strictObject({ error: z.string(), error_description: z.string() })
+    const {
+      error: code,
+      error_description,
+      errors,
+    } = z
+      .strictObject({ error: z.string(), error_description: z.string(), errors: z.array(z.unknown()) })
       .parse(refused.json())
     assert.equal(code, error)
+    assert.deepEqual(errors, [{ code: status === 401 ? 'UNAUTHORIZED' : 'UNSUPPORTED', message: error_description }])
     assert.ok(!error_description.includes('password=x'))
   })
 

@@ -15,6 +15,11 @@ test('Basic and Bearer are understood in any case; the first colon ends the name
   assert.deepEqual(parseCredentials('bearer a.b-c_d'), { kind: 'token', token: 'a.b-c_d' })
 })
 
+test('an empty name with an empty password is no credentials; one of them alone is', () => {
+  assert.deepEqual(parseCredentials(`Basic ${base64(':')}`), { kind: 'none' })
+  assert.deepEqual(parseCredentials(`Basic ${base64(':x')}`), { kind: 'password', name: '', password: 'x' })
+})
+
 for (const header of [
   '',
   'Basic',

@@ -98,14 +98,15 @@ export function openIdentities(parts: Parts): Identities {
       (looksLikeAccessToken(password) ? await byAccessToken(password, name) : undefined)
     if (known) return known
     const from = asked()
-    await limited(attempts.admit(name, from.address), () => audit.record({ type: 'login.limited', by: name, ...from }))
-    const found = await inPlaceOfPassword(name, password)
+    // Another request with the same password may have been first, if this one had to wait.
+    const check = async () => (await recalled(name, password)) ?? (await inPlaceOfPassword(name, password))
+    const found = await limited(attempts.attempt(name, from.address, check), () =>
+      audit.record({ type: 'login.limited', by: name, ...from }),
+    )
     if (!found) {
       audit.record({ type: 'login.failed', by: name, ...from })
-      await attempts.failed(name, from.address)
       throw new RegistryError('UNAUTHORIZED', { message: 'wrong user name or password' })
     }
-    await attempts.succeeded(name, from.address)
     audit.record({ type: 'login', by: found.principal.name, with: found.with, ...from })
     await parts.administration.recordLogin(found.principal.name, parts.now?.() ?? new Date())
     return found
@@ -161,9 +162,9 @@ function loginOf({
   return { by: 'login', principal, owner: { user: record.user, tokenId: record.id }, with: record.kind }
 }
 
-async function limited(admitted: Promise<void>, refused: () => void): Promise<void> {
+async function limited<result>(attempted: Promise<result>, refused: () => void): Promise<result> {
   try {
-    await admitted
+    return await attempted
   } catch (error) {
     if (error instanceof RegistryError && error.code === 'TOOMANYREQUESTS') refused()
     throw error

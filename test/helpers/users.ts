@@ -1,8 +1,10 @@
+import { openAccessTokens, type MadeToken, type TokenWish } from '../../registry/identity/access-tokens.ts'
 import { hashPassword } from '../../registry/identity/passwords.ts'
 import type { PermissionTarget } from '../../registry/domain/permission-target.ts'
 import type { UserRecord } from '../../registry/storage/access-store.ts'
 import type { MetadataStore } from '../../registry/storage/metadata-store.ts'
 import { openSqliteMetadata } from '../../registry/storage/sqlite-metadata.ts'
+import { identityOn } from './identity.ts'
 import type { Login } from './registry-client.ts'
 
 export function userNamed(name: string, rest: Partial<UserRecord> = {}): UserRecord {
@@ -29,6 +31,19 @@ export async function onAccess<result>(
 ): Promise<result> {
   await using store = await openSqliteMetadata(`${dataDirectory}/caisson.db`)
   return await change(store)
+}
+
+/** An access token that does not end, unless said otherwise, made by another process. */
+export async function accessToken(
+  place: Place,
+  user: string,
+  scope?: string,
+  rest: Partial<TokenWish> = {},
+): Promise<MadeToken> {
+  return await onAccess(place, async (store) => {
+    const tokens = await openAccessTokens(store, identityOn(store).directory)
+    return await tokens.make({ user, kind: 'access', scope, description: 'test', lifeSeconds: undefined, ...rest })
+  })
 }
 
 /** A permission target about everything unless said otherwise. */

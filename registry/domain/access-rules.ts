@@ -98,7 +98,7 @@ function grantedBy(target: CompiledTarget, principal: Principal, { anonymousAcce
   const add = (more: readonly Action[] = []) => more.forEach((action) => granted.add(action))
   if (anonymousAccess) add(ownEntry(target.users, anonymousName))
   if (principal.kind === 'user') {
-    add(ownEntry(target.users, principal.name))
+    if (principal.rights !== 'of groups') add(ownEntry(target.users, principal.name))
     for (const group of principal.groups) add(ownEntry(target.groups, group))
   }
   return granted.size > 0 ? [{ ...target.place, actions: granted }] : []

@@ -57,13 +57,14 @@ export function compileAccessRules(targets: readonly PermissionTarget[], setting
   }
 }
 
-/** Anonymous is asked to log in where a login is forced, whatever the targets say. */
+/** Anonymous is asked to log in where a login is forced, whatever the targets say. `repository`: undefined for any of them. */
 export function admitsAnonymous(
   { anonymousAccess, forceAuthentication }: Omit<AccessSettings, 'kindOf'>,
-  repository: string,
+  repository: string | undefined,
 ): boolean {
   if (!anonymousAccess) return false
-  return typeof forceAuthentication === 'boolean' ? !forceAuthentication : !forceAuthentication.includes(repository)
+  if (typeof forceAuthentication === 'boolean') return !forceAuthentication
+  return repository === undefined || !forceAuthentication.includes(repository)
 }
 
 interface Rule {

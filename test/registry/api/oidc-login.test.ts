@@ -78,7 +78,12 @@ test('who logs in comes back to where they were, has a session, and logs out', a
   assert.equal(session.status, 200)
   assert.equal(session.headers['cache-control'], 'no-store')
   const { expiresAt, ...known } = session.json() as { expiresAt: string }
-  assert.deepEqual(known, { user: 'alice', groups: ['users', 'developers', 'admins'], admin: true, provider: 'company' })
+  assert.deepEqual(known, {
+    user: 'alice',
+    groups: ['users', 'developers', 'admins'],
+    admin: true,
+    provider: 'company',
+  })
   assert.ok(Date.parse(expiresAt) > Date.now())
 
   const { cookies } = browser

@@ -20,15 +20,20 @@ function refined(problem: (text: string) => string | undefined) {
 export const antPattern = refined(problemWithPattern)
 const grants = z.record(anyone, z.array(z.enum(actions)))
 
-const user = z.strictObject({
-  password: secretValue
-    .optional()
-    .describe('Where the password is: { env: NAME } or { file: path }. None for a robot.'),
-  robot: z.boolean().default(false).describe('Whether it is a robot: it has tokens and no password.'),
-  admin: z.boolean().default(false).describe('Whether it may do everything.'),
-  email: z.string().optional().describe('For people, and for the .dockercfg entry.'),
-  groups: z.array(name).optional().describe('The groups it is in. Default: those that new users join.'),
-})
+const user = z
+  .strictObject({
+    password: secretValue
+      .optional()
+      .describe('Where the password is: { env: NAME } or { file: path }. None for a robot.'),
+    robot: z.boolean().default(false).describe('Whether it is a robot: it has tokens and no password.'),
+    admin: z.boolean().default(false).describe('Whether it may do everything.'),
+    email: z.string().optional().describe('For people, and for the .dockercfg entry.'),
+    groups: z.array(name).optional().describe('The groups it is in. Default: those that new users join.'),
+  })
+  .refine(({ robot, password }) => !robot || password === undefined, {
+    error: 'a robot has tokens and no password',
+    path: ['password'],
+  })
 
 const group = z.strictObject({
   description: z.string().default('').describe('For people.'),

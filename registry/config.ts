@@ -79,9 +79,16 @@ export const registrySection = z.strictObject({
   cache: z.enum(['memory']).default('memory').describe('Where expiring state is kept.'),
   anonymousAccess: z.boolean().default(true).describe('Whether images may be pulled without login.'),
   forceAuthentication: z
-    .union([z.boolean(), z.literal('all').transform(() => true), z.array(repositoryKey)])
+    .union([
+      z.boolean(),
+      z.literal('all').transform(() => true),
+      z.literal(['', null]).transform(() => false),
+      z.array(repositoryKey),
+    ])
     .prefault(false)
-    .describe('Ask for a login although anonymous access is on: true or all, or the repositories where.'),
+    .describe(
+      'Ask for a login although anonymous access is on: true or all, or the repositories where. Empty: as false.',
+    ),
   challenge: z
     .enum(['token', 'basic'])
     .default('token')

@@ -10,6 +10,7 @@ import { openApp } from './http/app.ts'
 import { listen, type Listener } from './http/listener.ts'
 import { parseListenAddress, type ListenAddress } from './http/listen-address.ts'
 import { Peers } from './http/peers.ts'
+import { openShownContent } from './http/v2/shown-content.ts'
 import { openAccessTokens } from './identity/access-tokens.ts'
 import { administerAccess } from './identity/access-administration.ts'
 import { openIdentities } from './identity/authenticate.ts'
@@ -97,6 +98,7 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
     accessTokens,
     tokens,
     peers,
+    shownContent: openShownContent(),
     audit,
     oidc: await openOidc(config.oidc, connectOidc({ directory, administration, accessTokens })),
     sessions: openSessions(),

@@ -57,13 +57,14 @@ export function compileAccessRules(targets: readonly PermissionTarget[], setting
   }
 }
 
-/** Anonymous is asked to log in where a login is forced, whatever the targets say. */
+/** Anonymous is asked to log in where a login is forced, whatever the targets say. `repository`: undefined for any of them. */
 export function admitsAnonymous(
   { anonymousAccess, forceAuthentication }: Omit<AccessSettings, 'kindOf'>,
-  repository: string,
+  repository: string | undefined,
 ): boolean {
   if (!anonymousAccess) return false
-  return typeof forceAuthentication === 'boolean' ? !forceAuthentication : !forceAuthentication.includes(repository)
+  if (typeof forceAuthentication === 'boolean') return !forceAuthentication
+  return repository === undefined || !forceAuthentication.includes(repository)
 }
 
 interface Rule {
@@ -98,7 +99,7 @@ function grantedBy(target: CompiledTarget, principal: Principal, { anonymousAcce
   const add = (more: readonly Action[] = []) => more.forEach((action) => granted.add(action))
   if (anonymousAccess) add(ownEntry(target.users, anonymousName))
   if (principal.kind === 'user') {
-    add(ownEntry(target.users, principal.name))
+    if (principal.rights !== 'of groups') add(ownEntry(target.users, principal.name))
     for (const group of principal.groups) add(ownEntry(target.groups, group))
   }
   return granted.size > 0 ? [{ ...target.place, actions: granted }] : []

@@ -15,6 +15,8 @@ export interface UserPrincipal {
   /** May do everything. */
   readonly admin: boolean
   readonly groups: readonly string[]
+  /** What a token that is for groups is good for: nothing that targets give to the user by name. */
+  readonly rights?: 'of groups' | undefined
   /** Only what one of these allows. Undefined: everything that the user may. */
   readonly limits?: readonly Limit[] | undefined
 }

@@ -13,6 +13,7 @@ import type { CollectionSummary } from '../jobs/garbage-collection.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Repositories } from '../repositories/repositories.ts'
 import type { Peers } from './peers.ts'
+import type { ShownContent } from './v2/shown-content.ts'
 
 /** What the HTTP side of the registry stands on. */
 export interface Services {
@@ -24,6 +25,7 @@ export interface Services {
   readonly accessTokens: AccessTokenService
   readonly tokens: Tokens
   readonly peers: Peers
+  readonly shownContent: ShownContent
   readonly audit: AuditLog
   readonly oidc: Oidc
   readonly sessions: Sessions

@@ -108,14 +108,15 @@ export function openIdentities(parts: Parts): Identities {
     const known = await recalled(name, password)
     if (known) return known
     const from = asked()
-    await limited(attempts.admit(name, from.address), () => audit.record({ type: 'login.limited', by: name, ...from }))
-    const found = await verified(name, password)
+    // Another request with the same password may have been first, if this one had to wait.
+    const check = async () => (await recalled(name, password)) ?? (await verified(name, password))
+    const found = await limited(attempts.attempt(name, from.address, check), () =>
+      audit.record({ type: 'login.limited', by: name, ...from }),
+    )
     if (!found) {
       audit.record({ type: 'login.failed', by: name, ...from })
-      await attempts.failed(name, from.address)
       throw new RegistryError('UNAUTHORIZED', { message: 'wrong user name or password' })
     }
-    await attempts.succeeded(name, from.address)
     const { principal, with: means } = found.caller
     audit.record({ type: 'login', by: principal.name, with: means, ...from })
     await parts.administration.recordLogin(principal.name, parts.now?.() ?? new Date())
@@ -188,9 +189,9 @@ function endOf({ expiresAt }: TokenRecord): number {
   return expiresAt?.getTime() ?? Infinity
 }
 
-async function limited(admitted: Promise<void>, refused: () => void): Promise<void> {
+async function limited<result>(attempted: Promise<result>, refused: () => void): Promise<result> {
   try {
-    await admitted
+    return await attempted
   } catch (error) {
     if (error instanceof RegistryError && error.code === 'TOOMANYREQUESTS') refused()
     throw error

@@ -1,5 +1,7 @@
+import { hash } from 'node:crypto'
 import { setTimeout as after } from 'node:timers/promises'
 import { RegistryError } from '../domain/errors.ts'
+import { atMost } from './at-most.ts'
 import { memoryCache } from './memory-cache.ts'
 
 /**
@@ -7,11 +9,15 @@ import { memoryCache } from './memory-cache.ts'
  * one's wrong ones: a pair of address and user that has logged in before is free of what others of either do.
  */
 export interface LoginAttempts {
-  /** Throws TOOMANYREQUESTS with how long to wait. `address`: undefined when it is not known. */
-  admit(name: string, address: string | undefined): Promise<void>
-  /** Resolves when the answer may be given. */
-  failed(name: string, address: string | undefined): Promise<void>
-  succeeded(name: string, address: string | undefined): Promise<void>
+  /**
+   * What `check` finds, undefined for a wrong password; resolves when the answer may be given. Throws TOOMANYREQUESTS with how long to
+   * wait. `address`: undefined when it is not known.
+   */
+  attempt<found>(
+    name: string,
+    address: string | undefined,
+    check: () => Promise<found | undefined>,
+  ): Promise<found | undefined>
 }
 
 interface Failures {
@@ -53,6 +59,7 @@ interface Clock {
 export function openLoginAttempts({ nowMs, wait }: Clock = { nowMs: Date.now, wait: after }): LoginAttempts {
   const failures = memoryCache<Failures>(maxKeys)
   const trusted = memoryCache<true>(maxKeys)
+  const oneAtATime = atMost(1)
 
   const refuseClosed = async (key: string): Promise<void> => {
     const waitMs = ((await failures.get(key))?.untilMs ?? 0) - nowMs()
@@ -74,36 +81,107 @@ export function openLoginAttempts({ nowMs, wait }: Clock = { nowMs: Date.now, wa
     return count
   }
 
+  /** How many more may be wrong before it closes; one may always be tried when it is open. */
+  const roomFor = async ({ key, limit }: Counted): Promise<number> =>
+    Math.max(1, limit.free - ((await failures.get(key))?.count ?? 0))
+  const running = new Running()
+
+  /** What is being checked now may turn out wrong: who sends many at once must not have them all checked before the first is counted. */
+  const begin = async (name: string, address: string | undefined): Promise<readonly string[]> => {
+    const { pair, others } = countedFor(name, address)
+    for (;;) {
+      await refuseClosed(pair.key)
+      const isTrusted = (await trusted.get(pair.key)) === true
+      const counted = isTrusted ? [pair] : [pair, ...others]
+      for (const { key } of counted) await refuseClosed(key)
+      const rooms = await Promise.all(counted.map(roomFor))
+      const full = counted.find(({ key }, index) => running.count(key) >= (rooms[index] ?? 1))
+      if (!full) return running.begin(counted.map(({ key }) => key))
+      await running.nextEnd(full.key)
+    }
+  }
+  const failed = async (name: string, address: string | undefined): Promise<number> => {
+    const { pair, others } = countedFor(name, address)
+    for (const { key, limit } of others) await count(key, limit)
+    return count(pair.key, pair.limit)
+  }
+  const succeeded = async (name: string, address: string | undefined): Promise<void> => {
+    const { pair } = countedFor(name, address)
+    await failures.delete(pair.key)
+    await trusted.set(pair.key, true, trustedMs)
+  }
+
   return {
-    async admit(name, address) {
-      const keys = keysOf(name, address)
-      await refuseClosed(keys.pair)
-      if (await trusted.get(keys.pair)) return
-      await refuseClosed(keys.user)
-      if (keys.address !== undefined) await refuseClosed(keys.address)
-    },
-    async failed(name, address) {
-      const keys = keysOf(name, address)
-      const times = await count(keys.pair, limits.pair)
-      await count(keys.user, limits.user)
-      if (keys.address !== undefined) await count(keys.address, limits.address)
+    async attempt(name, address, check) {
+      const begun = await begin(name, address)
+      let times = 0
+      try {
+        const found = await check()
+        if (found !== undefined) {
+          await succeeded(name, address)
+          return found
+        }
+        times = await oneAtATime(() => failed(name, address))
+      } finally {
+        running.end(begun)
+      }
       const ms = slowMs[Math.min(times, slowMs.length - 1)] ?? 0
       if (ms > 0) await wait(ms)
-    },
-    async succeeded(name, address) {
-      const { pair } = keysOf(name, address)
-      await failures.delete(pair)
-      await trusted.set(pair, true, trustedMs)
+      return undefined
     },
   }
 }
 
-function keysOf(name: string, address: string | undefined) {
+/** What is being checked, by what it counts for. */
+class Running {
+  readonly #counts = new Map<string, number>()
+  readonly #waiting = new Map<string, (() => void)[]>()
+
+  count(key: string): number {
+    return this.#counts.get(key) ?? 0
+  }
+
+  begin(keys: readonly string[]): readonly string[] {
+    for (const key of keys) this.#counts.set(key, this.count(key) + 1)
+    return keys
+  }
+
+  end(keys: readonly string[]): void {
+    for (const key of keys) {
+      if (this.count(key) > 1) this.#counts.set(key, this.count(key) - 1)
+      else this.#counts.delete(key)
+      const waiting = this.#waiting.get(key) ?? []
+      this.#waiting.delete(key)
+      for (const go of waiting) go()
+    }
+  }
+
+  async nextEnd(key: string): Promise<void> {
+    const waiting = this.#waiting.get(key) ?? []
+    this.#waiting.set(key, waiting)
+    await new Promise<void>((go) => waiting.push(go))
+  }
+}
+
+/** Something that wrong passwords count for. */
+interface Counted {
+  readonly key: string
+  readonly limit: Limit
+}
+
+/** Longer than any name here: kept by a hash, for anybody can send one. */
+const longName = 64
+
+function countedFor(
+  name: string,
+  address: string | undefined,
+): { readonly pair: Counted; readonly others: readonly Counted[] } {
+  const who = name.length > longName ? hash('sha256', name) : name
   const from = address === undefined ? undefined : networkOf(address)
+  const byAddress = from === undefined ? [] : [{ key: `address ${from}`, limit: limits.address }]
   return {
-    pair: `pair ${from ?? ''} ${name}`,
-    user: `user ${name}`,
-    address: from === undefined ? undefined : `address ${from}`,
+    pair: { key: `pair ${from ?? ''} ${who}`, limit: limits.pair },
+    others: [{ key: `user ${who}`, limit: limits.user }, ...byAddress],
   }
 }
 

@@ -76,7 +76,14 @@ export function withinScope(user: UserPrincipal, scope: TokenScope): UserPrincip
     case 'admin':
       return { ...user, admin: true }
     case 'groups':
-      return { kind: 'user', name: user.name, admin: false, groups: scope.groups, limits: scope.limits }
+      return {
+        kind: 'user',
+        name: user.name,
+        admin: false,
+        groups: scope.groups,
+        rights: 'of groups',
+        limits: scope.limits,
+      }
     case 'limits':
       return { ...user, limits: scope.limits }
   }

@@ -1,4 +1,5 @@
 import { hash, randomBytes } from 'node:crypto'
+import { isUserName } from '../domain/user-name.ts'
 import type { UserRecord } from '../storage/access-store.ts'
 import type { AccessAdministration } from './access-administration.ts'
 import { atMost } from './at-most.ts'
@@ -48,13 +49,13 @@ export async function openPasswordCheck({ directory, administration, sources }: 
 
   const verifyHere = async (user: UserRecord | undefined, password: string): Promise<UserRecord | undefined> => {
     const right = await inTurn(() => verifyPassword(password, user?.passwordHash ?? nobody))
-    return right && user?.passwordHash !== undefined ? user : undefined
+    return right && user?.kind === 'user' && user.passwordHash !== undefined ? user : undefined
   }
 
   const verifyElsewhere = async (name: string, password: string): Promise<UserRecord | undefined> => {
     for (const source of sources) {
       const found = await source.checkPassword(name, password)
-      if (!found) continue
+      if (!found || !isUserName(found.name)) continue
       const { realm } = source
       const { admin, email, groups } = found
       const ours = await administration.keepRealmUser({ name: found.name, realm, admin, email, realmGroups: groups })

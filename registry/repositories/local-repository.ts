@@ -231,8 +231,9 @@ function always(): boolean {
 }
 
 async function refuseHidden(named: readonly Digest[], mayName: (digest: Digest) => Promise<boolean>): Promise<void> {
-  for (const digest of named)
-    if (!(await mayName(digest))) throw new RegistryError('MANIFEST_BLOB_UNKNOWN', { detail: { missing: [digest] } })
+  const missing: Digest[] = []
+  for (const digest of new Set(named)) if (!(await mayName(digest))) missing.push(digest)
+  if (missing.length > 0) throw new RegistryError('MANIFEST_BLOB_UNKNOWN', { detail: { missing: missing.sort() } })
 }
 
 /** TAG_FIXED of an immutable tag becomes DENIED with that reason. */

@@ -24,8 +24,8 @@ export interface Repository {
   blob(image: ImageName, digest: Digest, use?: Use): Promise<BlobHandle | undefined>
   tags(image: ImageName, after: string | undefined, limit: number): Promise<Page<Tag> | undefined>
   images(after: string | undefined, limit: number): Promise<Page<ImageName>>
-  /** Tags that the manifest or blob can be come to by, and whether any tag or manifest names it. */
-  tagsHolding(image: ImageName, digest: Digest): Promise<{ readonly tags: readonly Tag[]; readonly held: boolean }>
+  /** Tags that the manifest or blob can be come to by. */
+  tagsHolding(image: ImageName, digest: Digest): Promise<readonly Tag[]>
   referrers(
     image: ImageName,
     query: ReferrerQuery,

@@ -79,10 +79,10 @@ export interface Images {
   /** Undefined when there is no such image. In byte order. */
   listTags(of: ImageRef, after: string | undefined, limit: number): Promise<Page<Tag> | undefined>
   /**
-   * Tags that hold the manifest or blob: those on it, and those on what names it or is its subject, however far away. `held`: whether
-   * any tag or manifest does. Costs what the image has of these.
+   * Tags that hold the manifest or blob: those on it, and those on what names it or is its subject, however far away. Costs what the
+   * image has of these.
    */
-  tagsHolding(of: ImageRef, digest: Digest): Promise<{ readonly tags: readonly Tag[]; readonly held: boolean }>
+  tagsHolding(of: ImageRef, digest: Digest): Promise<readonly Tag[]>
   /** Images that have a manifest, in byte order. */
   listImages(repository: RepositoryKey, after: string | undefined, limit: number): Promise<Page<ImageName>>
   /** In the order of their digests; `next` is a digest. */

@@ -65,6 +65,7 @@ export function sqlManifests(
         const at = now().toISOString()
         for (const tag of tags) if (!mayTake(tag)) await refuseMoved(db, imageId, tag, manifest.digest)
         if (!(await isKept(db, imageId, manifest))) {
+          await refuseAnotherType(db, imageId, manifest, mayTake)
           await keep(db, imageId, manifest, contents, at)
           await refuseMissing(db, imageId, manifest.digest)
         }
@@ -103,6 +104,26 @@ async function isKept(db: MetadataDatabase, imageId: number, { digest, mediaType
     .where('bytes', '=', bytes)
     .executeTakeFirst()
   return row !== undefined
+}
+
+/** Under another media type it is something else to all who have its tags: as if these were moved. */
+async function refuseAnotherType(
+  db: MetadataDatabase,
+  imageId: number,
+  { digest, mediaType }: Manifest,
+  mayTake: (tag: Tag) => boolean,
+): Promise<void> {
+  const tags = await db
+    .selectFrom('manifests')
+    .innerJoin('tags', (tag) =>
+      tag.onRef('tags.image_id', '=', 'manifests.image_id').onRef('tags.digest', '=', 'manifests.digest'),
+    )
+    .where('manifests.image_id', '=', imageId)
+    .where('manifests.digest', '=', digest)
+    .where('manifests.media_type', '!=', mediaType)
+    .select('tags.name')
+    .execute()
+  for (const { name } of tags) if (!mayTake(name)) throw tagFixed(name)
 }
 
 async function keep(

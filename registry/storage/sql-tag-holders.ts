@@ -8,14 +8,14 @@ export function sqlTagHolders(db: MetadataDatabase): Pick<Images, 'tagsHolding'>
   return {
     tagsHolding: async (of, digest) => {
       const { rows } = await query(of, digest).execute(db)
-      return { tags: rows.filter(({ name }) => name !== null).map(({ name }) => name as Tag), held: rows.length > 0 }
+      return rows.map(({ name }) => name)
     },
   }
 }
 
 /** From the manifest or blob to what names it, and to the subject that it refers to: who has that is shown this. */
 function query({ repository, image }: ImageRef, digest: Digest) {
-  return sql<{ readonly name: Tag | null }>`
+  return sql<{ readonly name: Tag }>`
     with recursive naming (image_id, digest) as (
       select id, ${digest} from images where repository = ${repository} and name = ${image}
       union
@@ -26,7 +26,5 @@ function query({ repository, image }: ImageRef, digest: Digest) {
         join manifests m on m.image_id = n.image_id and m.digest = n.digest
         where m.subject is not null
     )
-    select t.name from naming n join tags t on t.image_id = n.image_id and t.digest = n.digest
-    union
-    select null from naming n join manifest_references r on r.image_id = n.image_id and r.digest = n.digest`
+    select distinct t.name from naming n join tags t on t.image_id = n.image_id and t.digest = n.digest`
 }

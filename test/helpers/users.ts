@@ -1,5 +1,5 @@
 import { openAccessTokens } from '../../registry/identity/access-tokens.ts'
-import type { AccessTokenService, MadeToken, StandingKind } from '../../registry/identity/access-tokens.ts'
+import type { AccessTokenService, MadeToken, StandingKind, TokenWish } from '../../registry/identity/access-tokens.ts'
 import { hashPassword } from '../../registry/identity/passwords.ts'
 import type { PermissionTarget } from '../../registry/domain/permission-target.ts'
 import type { UserRecord } from '../../registry/storage/access-store.ts'
@@ -34,6 +34,17 @@ export async function onAccess<result>(
   return await change(store)
 }
 
+/** An access token that does not end, unless said otherwise, made by another process. */
+export async function accessToken(
+  place: Place,
+  user: string,
+  scope?: string,
+  rest: Partial<TokenWish> = {},
+): Promise<MadeToken> {
+  const wish: TokenWish = { user, kind: 'access', scope, description: 'of a test', lifeSeconds: undefined, ...rest }
+  return await onAccess(place, async (store) => (await tokensOf(store)).make(wish))
+}
+
 /** A permission target about everything unless said otherwise. */
 export function target(name: string, rest: Partial<PermissionTarget>): PermissionTarget {
   return { name, repositories: ['ANY'], includes: ['**'], excludes: [], users: {}, groups: {}, ...rest }
@@ -41,10 +52,8 @@ export function target(name: string, rest: Partial<PermissionTarget>): Permissio
 
 /** An access token of the user as the registry makes it: good for a day, which began at `from`. */
 export async function makeToken(place: Place, user: string, from = new Date()): Promise<MadeToken> {
-  return await onAccess(place, async (store) => {
-    const tokens = await tokensOf(store, from)
-    return await tokens.make({ user, kind: 'access', description: 'of a test', lifeSeconds: 86_400 })
-  })
+  const wish: TokenWish = { user, kind: 'access', description: 'of a test', lifeSeconds: 86_400 }
+  return await onAccess(place, async (store) => (await tokensOf(store, from)).make(wish))
 }
 
 /** In place of the one before. */

@@ -46,7 +46,7 @@ async function askerOf(ctx: Context, { services }: Call): Promise<TokenAsker> {
 function isForAnonymous({ services: { config }, address }: Call, scopes: readonly string[]): boolean {
   const repositories = address.key === undefined ? repositoriesIn(scopes, address) : [address.key]
   if (repositories.length > 0) return repositories.some((key) => admitsAnonymous(config, key))
-  return config.anonymousAccess && config.forceAuthentication !== true
+  return admitsAnonymous(config, undefined)
 }
 
 export interface TokenRequest {

@@ -1,7 +1,8 @@
+import { admitsAnonymous } from '../../domain/access-rules.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { ImageRef, Tag } from '../../domain/names.ts'
 import type { Action } from '../../domain/permissions.ts'
-import { union, type TagSet } from '../../domain/tag-set.ts'
+import { noTag, union, type TagSet } from '../../domain/tag-set.ts'
 import { principalOf, type Caller } from '../../identity/authenticate.ts'
 import type { Context } from '../context.ts'
 import { callerOf } from '../identify.ts'
@@ -30,7 +31,7 @@ export async function authorise(ctx: Context, request: Request<ImageKind>, wish:
   const scope = () => imageScope(publicName(publicView(ctx, request), wish.repository, wish.image), usual)
   const caller = await identify(ctx, request, scope)
   const shown = await Promise.all(wish.actions.map((action) => tagsAllowed(services, caller, action, wish)))
-  const allowed = union(shown)
+  const allowed = wish.tag === undefined ? firstOf(shown) : union(shown)
   if (covers(allowed, wish.tag)) return { caller, allowed }
 
   const principal = principalOf(caller)
@@ -41,6 +42,11 @@ export async function authorise(ctx: Context, request: Request<ImageKind>, wish:
     throw new RegistryError('DENIED', { message: `this needs a login: ${usual} in ${nameOf(wish)}` })
   }
   return challenge(ctx, request, { scope: scope(), insufficient: caller.by === 'token' })
+}
+
+/** What is about no tag is asked for by one of the rights: what a client is told to be there, it must be let go on with. */
+function firstOf(shown: readonly TagSet[]): TagSet {
+  return shown.find(({ extent }) => extent !== 'none') ?? noTag
 }
 
 function covers(allowed: TagSet, tag: Tag | undefined): boolean {
@@ -84,7 +90,9 @@ export async function authoriseRegistry(
   const caller = await identify(ctx, request, () => scope)
   switch (caller.by) {
     case 'nothing':
-      if (needs === 'login' ? asksAnonymous(ctx, services, address.key) : !services.config.anonymousAccess)
+      if (
+        needs === 'login' ? asksAnonymous(ctx, services, address.key) : !admitsAnonymous(services.config, address.key)
+      )
         challenge(ctx, request, { scope })
       return caller
     case 'login':

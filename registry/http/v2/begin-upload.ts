@@ -41,7 +41,7 @@ async function pushAtOnce(ctx: Context, call: ImageCall<'uploads'>, digest: Dige
     await cancelIfThere(call, id)
     throw error
   }
-  answerBlob(ctx, call, digest)
+  await answerBlob(ctx, call, digest)
 }
 
 /** The client was told of no upload that it could go on with or cancel. Some refusals have ended it already. */

@@ -35,15 +35,19 @@ async function answerImage(
   const endpoint = endpointFor(ctx, imageTable, resource.kind)
   const named = resolveName(request.address, resource.name)
   const tag = resource.kind === 'manifest' && 'tag' in resource.reference ? resource.reference.tag : undefined
-  const wish = { ...named, tag, actions: actionsFor(ctx, endpoint.needs) }
+  const wish = { ...named, tag, actions: actionsFor(ctx, endpoint) }
   const authorised = await authorise(ctx, request, wish)
   const repository = findRepository(request.services.repositories, named.repository)
   await endpoint.handle(ctx, { ...request, ...authorised, repository, image: named.image })
 }
 
-/** A client that pushes asks by HEAD what it need not send: who may deploy may know that, and need not be let read it. */
-function actionsFor(ctx: Context, needs: Action): readonly [Action, ...Action[]] {
-  return ctx.method === 'HEAD' && needs === 'read' ? ['read', 'deploy'] : [needs]
+/**
+ * A client that pushes asks by HEAD what it need not send: who may deploy may know that, and need not be let read it. Lists are none of
+ * it: the head of an answer has the next page's name.
+ */
+function actionsFor(ctx: Context, { kind, needs }: ImageEndpoint): readonly [Action, ...Action[]] {
+  const isPushed = kind === 'manifest' || kind === 'blob'
+  return ctx.method === 'HEAD' && isPushed ? ['read', 'deploy'] : [needs]
 }
 
 type Table<endpoint> = ReadonlyMap<ResourceKind, ReadonlyMap<string, endpoint>>

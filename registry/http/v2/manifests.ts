@@ -5,12 +5,11 @@ import { algorithmOf, digestOf, type Digest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import { parseTag, type Reference, type Tag } from '../../domain/names.ts'
 import { bytesOf, formatSize } from '../../domain/size.ts'
-import { union } from '../../domain/tag-set.ts'
 import { principalOf, userOf } from '../../identity/authenticate.ts'
 import type { PushRights } from '../../repositories/repository.ts'
 import type { Context } from '../context.ts'
 import { declaredLength, readBody } from '../request-body.ts'
-import { isReachable, tagsOfPrincipal } from './access.ts'
+import { isReachable, noteShown, tagsOfPrincipal, tagsToNameFrom } from './access.ts'
 import { publicUrl, pushTargetOf, type ImageCall } from './call.ts'
 import { empty } from './empty.ts'
 import { logChange } from './log-change.ts'
@@ -55,6 +54,7 @@ export async function putManifest(ctx: Context, call: ImageCall<'manifest'>): Pr
   const digest = digestFor(resource.reference, bytes)
 
   const { subject } = await target.putManifest(image, { digest, mediaType, bytes }, tags, await pushRights(call))
+  await noteShown(call, digest)
   logChange(ctx, call, 'manifest pushed', { digest, tags })
 
   ctx.status = 201
@@ -94,23 +94,19 @@ function refuseTags({ caller, repository, image, allowed }: ImageCall<'manifest'
   throw new RegistryError('DENIED', { message, detail: { tag: refused } })
 }
 
-/**
- * Moving a tag takes something away, which needs the right to delete; a token for a push is not asked for with that. And by a manifest
- * of one's own one must not come to what others keep in the same image.
- */
+/** Moving a tag takes something away, which needs the right to delete; a token for a push is not asked for with that. */
 async function pushRights(call: ImageCall<'manifest'>): Promise<PushRights> {
-  const { services, caller, repository, image, allowed } = call
+  const { services, caller, repository, image } = call
   const of = { repository: repository.key, image }
-  const principal = principalOf(caller)
-  const deletable = await tagsOfPrincipal(services, principal, 'delete', of)
+  const deletable = await tagsOfPrincipal(services, principalOf(caller), 'delete', of)
   const mayTake = (tag: Tag) => deletable.has(tag)
-  if (allowed.extent === 'all') return { mayTake }
-  const known = union([allowed, await tagsOfPrincipal(services, principal, 'read', of)])
+  const known = await tagsToNameFrom(call)
+  if (known.extent === 'all') return { mayTake }
   return {
     mayTake,
     mayName: async (digest) => {
-      const { tags, held } = await repository.tagsHolding(image, digest)
-      return !held || tags.some((tag) => known.has(tag))
+      if (await services.shownContent.has(userOf(caller), of, digest)) return true
+      return isReachable(repository, of, digest, known)
     },
   }
 }

@@ -18,20 +18,28 @@ export async function listTags(ctx: Context, call: ImageCall<'tags'>): Promise<v
 
 /** Undefined when there is no such image, or none that the caller may know of. */
 async function pageOf(call: ImageCall<'tags'>, { after, limit }: PageRequest): Promise<Page<Tag> | undefined> {
-  const { repository, image, allowed } = call
-  if (allowed.extent === 'all') return repository.tags(image, after, limit)
+  if (call.allowed.extent === 'all') return call.repository.tags(call.image, after, limit)
   const items: Tag[] = []
-  let from = after
-  for (;;) {
-    const page = await repository.tags(image, from, Math.max(limit, 1))
-    if (!page) return undefined
-    for (const tag of page.items) {
-      if (!allowed.has(tag)) continue
-      if (items.length === limit) return { items, next: items.at(-1) }
-      items.push(tag)
-    }
-    if (page.next === undefined) break
-    from = page.next
+  for await (const tag of tagsAfter(call, after)) {
+    if (items.length === limit) return { items, next: items.at(-1) }
+    items.push(tag)
   }
-  return items.length === 0 && after === undefined ? undefined : { items, next: undefined }
+  // A last page may be empty, of an image that has others.
+  if (items.length === 0 && (after === undefined || (await tagsAfter(call, undefined).next()).done)) return undefined
+  return { items, next: undefined }
+}
+
+const tagsAtOnce = 1000
+
+/** Those that the caller may read. */
+async function* tagsAfter(
+  { repository, image, allowed }: ImageCall<'tags'>,
+  after: string | undefined,
+): AsyncGenerator<Tag, undefined> {
+  let from = after
+  do {
+    const page = await repository.tags(image, from, tagsAtOnce)
+    for (const tag of page?.items ?? []) if (allowed.has(tag)) yield tag
+    from = page?.next
+  } while (from !== undefined)
 }

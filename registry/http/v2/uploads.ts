@@ -3,6 +3,7 @@ import { parseDigest, type Digest } from '../../domain/digest.ts'
 import { isUploadId, type UploadId } from '../../domain/upload-id.ts'
 import type { Context } from '../context.ts'
 import { declaredLength, hasBody } from '../request-body.ts'
+import { noteShown } from './access.ts'
 import { announcedChunk, chunkBytes } from './chunk.ts'
 import { formatReceived } from './content-range.ts'
 import { publicUrl, pushTargetOf, type ImageCall } from './call.ts'
@@ -24,7 +25,7 @@ export async function finishUpload(ctx: Context, call: ImageCall<'upload'>): Pro
   const digest = digestParameter(ctx)
   if (hasBody(ctx)) setProgress(ctx, call, id, await append(ctx, call, id))
   await pushTargetOf(call).finish(call.image, id, digest)
-  answerBlob(ctx, call, digest)
+  await answerBlob(ctx, call, digest)
 }
 
 /** end-13: how far the upload is, for a client that wants to go on. */
@@ -62,7 +63,8 @@ export function setProgress(ctx: Context, call: ImageCall<'uploads' | 'upload'>,
 }
 
 /** containerd and BuildKit take a push for failed without the digest. */
-export function answerBlob(ctx: Context, call: ImageCall<'uploads' | 'upload'>, digest: Digest): void {
+export async function answerBlob(ctx: Context, call: ImageCall<'uploads' | 'upload'>, digest: Digest): Promise<void> {
+  await noteShown(call, digest)
   logChange(ctx, call, 'blob pushed', { digest })
   ctx.remove('Range')
   ctx.remove('Docker-Upload-UUID')

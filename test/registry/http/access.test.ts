@@ -123,3 +123,13 @@ test('a changed password counts at once, the old one no more', async () => {
   await onAccess(registry, (users) => users.removeUser('changing'))
   assert.equal((await anonymous.as({ name: 'changing', password: 'second password' }).ask('GET', '')).status, 401)
 })
+
+test('where a login is forced, the list of images asks for it, and elsewhere it does not', async () => {
+  const refused = await anonymous.at(inSecret).ask('GET', '_catalog')
+  assert.equal(refused.status, 401)
+  assert.match(challengeOf(refused), /scope="registry:catalog:\*"$/)
+  for (const client of [anonymous, anonymous.at('/v2')]) assert.equal((await client.ask('GET', '_catalog')).status, 200)
+  await using forced = await startTestRegistry({ forceAuthentication: 'all' })
+  for (const client of [forced.anonymous, forced.anonymous.at('/v2')])
+    assert.equal((await client.ask('GET', '_catalog')).status, 401)
+})

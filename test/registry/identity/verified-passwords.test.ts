@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { hashPassword } from '../../../registry/identity/passwords.ts'
 import { openPasswordCheck } from '../../../registry/identity/verified-passwords.ts'
+import type { UserSource } from '../../../registry/identity/user-source.ts'
 import { openSqliteMetadata } from '../../../registry/storage/sqlite-metadata.ts'
 import { identityOn } from '../../helpers/identity.ts'
 import { userNamed } from '../../helpers/users.ts'
@@ -60,4 +61,27 @@ test('a changed password is forgotten, and so is a removed user', async () => {
   assert.ok(await check('changing', 'second password'))
   await users.removeUser('changing')
   assert.equal(await check('changing', 'second password'), undefined)
+})
+
+test('a robot has no password, whatever is kept for it', async () => {
+  const check = await openCheck()
+  const passwordHash = await hashPassword('robot password')
+  await users.addUser(userNamed('robot', { kind: 'robot', passwordHash }))
+  assert.equal(await check('robot', 'robot password'), undefined)
+})
+
+test('a user whom another system calls anonymous, or what is no name here, is nobody', async () => {
+  const named = (name: string): UserSource => {
+    const user = { name, email: undefined, groups: [], admin: true }
+    return { realm: 'ldap', checkPassword: async () => user, findUser: async () => user }
+  }
+  for (const [name, known] of [
+    ['carol', true],
+    ['anonymous', false],
+    ['a b', false],
+    ['', false],
+  ] as const) {
+    const check = await openPasswordCheck(identityOn(users, {}, [named(name)]))
+    assert.equal((await check.verify('somebody', 'secret'))?.name, known ? name : undefined)
+  }
 })

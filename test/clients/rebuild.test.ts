@@ -45,13 +45,14 @@ test(
     await using after = await startCaisson({ config: siteConfig(before.ports), dataDirectory })
     assert.deepEqual(after.ports, before.ports)
     const again = `${registry}/rebuilt:${id.slice('sha256:'.length, 'sha256:'.length + 12)}`
+    // Users, and what docker was given in place of the password, were in the database.
+    await person.login(registry, 'admin', adminPassword)
     const pulled = await person.run('pull', again)
     assert.equal(await person.run('image', 'inspect', '--format', '{{.Id}}', again), id)
     const digest = /digest: (sha256:[0-9a-f]{64})/.exec(pushed)?.[1]
     assert.ok(digest !== undefined && pulled.includes(digest), `pushed as ${digest}, pulled: ${pulled}`)
 
     await person.run('tag', again, byDocker)
-    await person.login(registry, 'admin', adminPassword)
     assert.doesNotMatch(await person.run('push', byDocker), /: Pushed/)
     const podmanAgain = `${registry}/rebuilt:${podmanId.slice(0, 12)}`
     await machine.run('podman', ['pull', podmanAgain])

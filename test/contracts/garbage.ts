@@ -79,6 +79,14 @@ export function garbageContract(setUp: (clock: { now: Date }) => Promise<Garbage
     assert.deepEqual(digests(await store.findUnheldManifests(app.repository, later(10), 10)), [sha256('child')])
   })
 
+  contract('deleting what was never there gives what refers to it no new time', async (store, clock) => {
+    await push(store, app, 'dangling', [], { subject: sha256('never pushed') })
+    at(clock, 60)
+    assert.equal(await store.deleteManifest(app, { digest: sha256('never pushed') }), false)
+    const [found] = await store.findUnheldManifests(app.repository, noon, 10)
+    assert.equal(found?.digest, sha256('dangling'))
+  })
+
   contract('what refers to a subject is unheld when the subject goes', async (store, clock) => {
     await push(store, app, 'subject', ['v1'])
     await push(store, app, 'signature', [], { subject: sha256('subject') })

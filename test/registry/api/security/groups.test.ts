@@ -105,7 +105,7 @@ for (const [name, fields, message] of [
   ['new', { userNames: ['anonymous'] }, /^userNames\.0: expected the name of a user$/],
   ['new', { realm: 'ldap' }, /^realm: expected internal$/],
   ['new', { realmAttributes: 'cn=x' }, /^realmAttributes: expected nothing/],
-  ['anonymous', {}, /^anonymous stands for everybody/],
+  ['anonymous', {}, /^"anonymous" is not a (?:group|user) name: /],
 ] as const)
   test(`${name} with ${JSON.stringify(fields)} is refused with what is expected`, async () => {
     const answer = await rest(admin, 'PUT', `security/groups/${name}`, fields)

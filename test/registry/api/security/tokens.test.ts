@@ -251,7 +251,7 @@ for (const [fields, message] of [
   [{ expiresIn: 60 }, /^unknown field "expiresIn"; did you mean "expires_in"\?$/],
   [{ username: 'devv' }, /^there is no user devv; did you mean "dev"\?$/],
   [{ username: 'a b', scope: 'applied-permissions/admin' }, /^"a b" is not a user name/],
-  [{ username: 'anonymous', scope: 'applied-permissions/groups:x' }, /^anonymous stands for everybody/],
+  [{ username: 'anonymous', scope: 'applied-permissions/groups:x' }, /^"anonymous" is not a (?:group|user) name: /],
 ] as const)
   test(`${JSON.stringify(fields)} is refused with what is expected, and no token is made`, async () => {
     const before = await registryTokens()

@@ -190,7 +190,7 @@ for (const [name, fields, message] of [
   ['new', { password: 'long enough', groups: ['user'] }, /^there is no group user; did you mean "users"\?$/],
   ['new', { password: 'long enough', watchManager: true }, /^watchManager: expected false/],
   ['new', { password: 'long enough', profileUpdatable: false }, /^profileUpdatable: /],
-  ['anonymous', { password: 'long enough' }, /^anonymous stands for everybody/],
+  ['anonymous', { password: 'long enough' }, /^"anonymous" is not a (?:group|user) name: /],
   ['-x', { password: 'long enough' }, /^"-x" is not a user name: expected at most 64/],
   ['a'.repeat(65), { password: 'long enough' }, /is not a user name/],
   ['new', '{', /^expected a JSON object in UTF-8$/],

@@ -2,10 +2,10 @@ import { z } from 'zod'
 import { isDuration, milliseconds } from './domain/duration.ts'
 import { isRepositoryKey } from './domain/names.ts'
 import { bytesOf } from './domain/size.ts'
-import { accessFields, antPattern } from './access-config.ts'
-import { oidcSection } from './oidc-config.ts'
-import { duration, isNotZero, isShortEnough, maxDuration, maxPauseMs, size } from './quantities-config.ts'
-import { htpasswd, ldap } from './user-source-config.ts'
+import { accessFields, antPattern } from './config/access.ts'
+import { oidcSection } from './config/oidc.ts'
+import { duration, isNotZero, isShortEnough, maxDuration, maxPauseMs, size } from './config/quantities.ts'
+import { htpasswd, ldap } from './config/user-sources.ts'
 import type { Places } from './storage/places.ts'
 
 const repositoryKey = z
@@ -184,8 +184,8 @@ export const registrySection = z.strictObject({
 
 export type RegistryConfig = z.output<typeof registrySection>
 export type RepositoryConfig = z.output<typeof repository>
-export type { OidcProvider, WorkloadRule } from './oidc-config.ts'
-export type { HtpasswdConfig, LdapConfig } from './user-source-config.ts'
+export type { OidcProvider, WorkloadRule } from './config/oidc.ts'
+export type { HtpasswdConfig, LdapConfig } from './config/user-sources.ts'
 
 /** Undefined: no limit, or not a local repository. */
 export function quotaBytesOf(repository: RepositoryConfig | undefined): number | undefined {

@@ -1,6 +1,6 @@
-import type { AccessConfig, UserConfig } from '../access-config.ts'
+import type { AccessConfig, UserConfig } from '../config/access.ts'
 import type { PermissionTarget } from '../domain/permission-target.ts'
-import { readSecret } from '../secret-value.ts'
+import { readSecret } from '../config/secret-value.ts'
 import type { GroupRecord, UserRecord } from '../storage/access-store.ts'
 import { checkNewPassword, hashPassword } from './passwords.ts'
 

@@ -7,7 +7,7 @@ import type { LdapConfig } from '../config.ts'
 import { milliseconds } from '../domain/duration.ts'
 import { RegistryError } from '../domain/errors.ts'
 import { parseLdapUrl } from '../domain/ldap-url.ts'
-import { readSecret } from '../secret-value.ts'
+import { readSecret } from '../config/secret-value.ts'
 import type { LdapQuery } from './ldap-connection.ts'
 import { LdapServer, type ServiceAccount } from './ldap-server.ts'
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { OidcProvider, RegistryConfig } from '../../config.ts'
-import { readSecret } from '../../secret-value.ts'
+import { readSecret } from '../../config/secret-value.ts'
 import type { OidcConnection } from './connection.ts'
 import { openLogin, type Login } from './login.ts'
 import { openPendingLogins } from './pending-login.ts'

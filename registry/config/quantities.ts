@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { isDuration, milliseconds } from './domain/duration.ts'
-import { isSize } from './domain/size.ts'
+import { isDuration, milliseconds } from '../domain/duration.ts'
+import { isSize } from '../domain/size.ts'
 
 /** Timers take no longer one. */
 export const maxPauseMs = 2 ** 31 - 1

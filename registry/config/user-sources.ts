@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { milliseconds } from './domain/duration.ts'
-import { isGroupFilter, isLdapAttribute, isUserFilter } from './domain/ldap-filter.ts'
-import { isLdapUrl } from './domain/ldap-url.ts'
-import { duration, isNotZero } from './quantities-config.ts'
+import { milliseconds } from '../domain/duration.ts'
+import { isGroupFilter, isLdapAttribute, isUserFilter } from '../domain/ldap-filter.ts'
+import { isLdapUrl } from '../domain/ldap-url.ts'
+import { duration, isNotZero } from './quantities.ts'
 import { secretValue } from './secret-value.ts'
 
 const groupName = z.string().min(1, 'expected the name of a group')

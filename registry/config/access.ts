@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { isUserName, userNameForm } from './domain/user-name.ts'
-import { problemWithPattern, problemWithRepository } from './domain/permission-target.ts'
-import { actions } from './domain/permissions.ts'
+import { isUserName, userNameForm } from '../domain/user-name.ts'
+import { problemWithPattern, problemWithRepository } from '../domain/permission-target.ts'
+import { actions } from '../domain/permissions.ts'
 import { secretValue } from './secret-value.ts'
 
 /** Of users, robots, groups and permission targets. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { isDuration, milliseconds } from './domain/duration.ts'
-import { isHttpsUrl } from './domain/https-url.ts'
+import { isDuration, milliseconds } from '../domain/duration.ts'
+import { isHttpsUrl } from '../domain/https-url.ts'
 import { secretValue } from './secret-value.ts'
 
 const maxLife = '1h'

@@ -53,7 +53,14 @@ async function onDatabase<result>(config: CaissonConfig, use: (access: Access) =
   const administration = administerAccess(store, declaredWithoutPasswords(registry))
   const settings = { ...registry, kindOf: (key: RepositoryKey) => registry.repositories[key]?.type }
   const log = pino({ enabled: false })
-  const directory = openDirectory({ administration, store, sources: [], settings, log })
+  const directory = openDirectory({
+    administration,
+    store,
+    sources: [],
+    oidcProviders: Object.keys(registry.oidc),
+    settings,
+    log,
+  })
   const tokens = await openAccessTokens(store, directory)
   return await use({ administration, tokens, settings, repositories: Object.keys(registry.repositories) })
 }

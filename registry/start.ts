@@ -73,13 +73,20 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
   const blobs = opened.use(await openFilesystemBlobs(blobDirectories(places.blobs), keptFree))
   const storage = { blobs, metadata }
   await recoverUploads(storage, (key) => quotaBytesOf(config.repositories[key]))
-  const administration = administerAccess(metadata, await readDeclaredAccess(config))
-  await ensureDefaultPermissions(administration, metadata)
+  const administration = administerAccess(metadata, await readDeclaredAccess(config, metadata))
+  await ensureDefaultPermissions(administration, metadata, log)
   const firstAdmin = await ensureFirstAdmin(administration, dataDirectory, firstAdminPassword)
 
   const { sources } = opened.use(await openUserSources(config, log))
   const settings = { ...config, kindOf: (key: RepositoryKey) => config.repositories[key]?.type }
-  const directory = openDirectory({ administration, store: metadata, sources, settings, log })
+  const directory = openDirectory({
+    administration,
+    store: metadata,
+    sources,
+    oidcProviders: Object.keys(config.oidc),
+    settings,
+    log,
+  })
   const accessTokens = await openAccessTokens(metadata, directory)
   const tokens = await openTokens(metadata, {
     lifeSeconds: milliseconds(config.tokens.life) / 1000,

@@ -1,3 +1,4 @@
+import { checkInPerson } from '../api/require.ts'
 import { RegistryError } from '../domain/errors.ts'
 import { callerOf } from './identify.ts'
 import type { Login } from '../identity/authenticate.ts'
@@ -52,6 +53,8 @@ interface Credentials {
 async function credentialsFor(ctx: Context, services: Services): Promise<Credentials> {
   const { directory, accessTokens, audit } = services
   const login = await loginOf(ctx, services)
+  // What it gives does not end with what is shown for it.
+  if (login.with !== 'encrypted password') checkInPerson(ctx, services, login)
   const known = await directory.find(login.owner.user)
   if (!known || login.principal !== known.principal)
     throw new RegistryError('DENIED', {

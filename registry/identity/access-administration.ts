@@ -77,12 +77,13 @@ export function administerAccess(
       const said: string[] = []
       for (const [user, { groups }] of declared.users)
         if ((groups ?? (await joined(store, declared))).includes(group)) said.push(user)
-      return [...new Set([...said, ...(await store.membersOf(group))])].sort()
+      const kept = (await store.membersOf(group)).filter((user) => !declared.users.has(user))
+      return [...said, ...kept].sort()
     },
     groupsOf: async (user) => {
       const known = declared.users.get(user)
-      const said = known ? (known.groups ?? (await joined(store, declared))) : []
-      return [...new Set([...said, ...(await store.groupsOf(user))])].sort()
+      // What the store has of a user of that name is hidden, memberships too.
+      return known ? (known.groups ?? (await joined(store, declared))).toSorted() : store.groupsOf(user)
     },
     setGroupsOf: async (user, groups) => {
       changeable('users', user)

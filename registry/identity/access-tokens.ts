@@ -2,6 +2,7 @@ import { createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { UserPrincipal } from '../domain/permissions.ts'
 import type { AccessTokens, Secrets, TokenKind, TokenRecord } from '../storage/access-store.ts'
 import { atMost } from './at-most.ts'
+import { passwordStamp } from './verified-passwords.ts'
 import type { Directory } from './directory.ts'
 import { parseTokenScope, userScope, withinScope, type TokenScope } from './token-scope.ts'
 
@@ -53,10 +54,18 @@ export interface ShownToken {
 /** What it looks like, so that those who look for secrets in public places can find them: `csn_<id>_<secret>`. */
 const form = /^csn_([a-z0-9]{16})_([A-Za-z0-9_-]{43})$/
 const idCharacters = 'abcdefghijklmnopqrstuvwxyz0123456789'
-/** The oldest of a user's end when there would be more. */
-const keep: Readonly<Record<TokenKind, number>> = { access: 1000, refresh: 100, 'api key': 1, 'encrypted password': 1 }
+/** How many a user has at most. */
+const keep: Readonly<Record<TokenKind, number>> = {
+  access: 10_000,
+  refresh: 100,
+  'api key': 1,
+  'encrypted password': 1,
+}
 /** When a token was last used is known to the minute. */
 const useStepMs = 60_000
+
+/** They stand for the password. */
+const endsWithPassword: ReadonlySet<TokenKind> = new Set(['refresh', 'encrypted password'])
 
 export function looksLikeAccessToken(text: string): boolean {
   return form.test(text)
@@ -82,11 +91,15 @@ export async function openAccessTokens(
   /** The same object until something about the token or its owner changes. */
   const shownBy = async (record: TokenRecord): Promise<ShownToken | undefined> => {
     if (!isGood(record)) return undefined
-    const owner = (await directory.find(record.user))?.principal
+    const user = await directory.find(record.user)
+    if (!user && !record.standsAlone) return undefined
+    if (record.passwordStamp !== undefined && (!user || passwordStamp(user.record) !== record.passwordStamp))
+      return undefined
+    const owner = user?.principal
     const known = narrowed.get(record)
     if (known && known.owner === owner) return known.shown
     const scope = parseTokenScope(record.scope)
-    if (!owner && !standsAlone(scope)) return undefined
+    if (scope.kind === 'admin' && owner && !owner.admin) return undefined
     const nobodyElse: UserPrincipal = { kind: 'user', name: record.user, admin: false, groups: [] }
     const shown = { record, principal: withinScope(owner ?? nobodyElse, scope) }
     narrowed.set(record, { owner, shown })
@@ -105,12 +118,15 @@ export async function openAccessTokens(
     const standing = wish.kind === 'api key' || wish.kind === 'encrypted password'
     const secret = standing ? standingSecret(id) : randomBytes(32).toString('base64url')
     const issuedAt = now()
+    const owner = await directory.find(wish.user)
     const record: TokenRecord = {
       id,
       kind: wish.kind,
       user: wish.user,
       secretHash: hash('sha256', secret, 'hex'),
       scope: wish.scope ?? userScope,
+      standsAlone: owner === undefined && standsAlone(parseTokenScope(wish.scope ?? userScope)),
+      passwordStamp: endsWithPassword.has(wish.kind) && owner ? passwordStamp(owner.record) : undefined,
       description: wish.description,
       issuedAt,
       expiresAt: wish.lifeSeconds === undefined ? undefined : new Date(issuedAt.getTime() + wish.lifeSeconds * 1000),
@@ -170,7 +186,7 @@ export async function openAccessTokens(
   }
 }
 
-/** Who has groups, or an admin's rights, by the token itself need not be a user here. */
+/** Who has groups, or an admin's rights, by the token itself need not be a user here; who was one when it was made has to be one. */
 function standsAlone({ kind }: TokenScope): boolean {
   return kind === 'groups' || kind === 'admin'
 }

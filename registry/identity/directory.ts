@@ -28,6 +28,8 @@ interface Parts {
   readonly administration: AccessAdministration
   readonly store: Pick<AccessStore, 'accessVersion' | 'findToken'>
   readonly sources: readonly UserSource[]
+  /** Names of those that are configured. */
+  readonly oidcProviders: readonly string[]
   readonly settings: AccessSettings
   readonly log: Logger
   readonly nowMs?: () => number
@@ -101,9 +103,10 @@ function remember<value>(map: Map<string, value>, key: string, value: value): vo
   map.set(key, value)
 }
 
-async function findUser({ administration, sources, log }: Parts, name: string): Promise<KnownUser | undefined> {
+async function findUser(parts: Parts, name: string): Promise<KnownUser | undefined> {
+  const { administration } = parts
   const record = await administration.findUser(name)
-  if (!record || !(await isStillThere(record, sources, administration, log))) return undefined
+  if (!record || !(await isStillThere(record, parts))) return undefined
   const fresh = record.realm === 'internal' ? record : ((await administration.findUser(name)) ?? record)
   return { record: fresh, principal: await principalFor(administration, fresh) }
 }
@@ -111,11 +114,10 @@ async function findUser({ administration, sources, log }: Parts, name: string): 
 /** A realm that cannot be asked now keeps its users: it is they who would be locked out with it. */
 async function isStillThere(
   { name, realm }: UserRecord,
-  sources: readonly UserSource[],
-  administration: AccessAdministration,
-  log: Logger,
+  { administration, sources, oidcProviders, log }: Parts,
 ): Promise<boolean> {
-  if (realm === 'internal' || realm.startsWith('oidc:')) return true
+  if (realm === 'internal') return true
+  if (realm.startsWith('oidc:')) return oidcProviders.includes(realm.slice('oidc:'.length))
   const source = sources.find((source) => source.realm === realm)
   if (!source) return false
   try {

@@ -176,7 +176,9 @@ function countedFor(
   name: string,
   address: string | undefined,
 ): { readonly pair: Counted; readonly others: readonly Counted[] } {
-  const who = name.length > longName ? hash('sha256', name) : name
+  // LDAP knows no upper case: other spellings are no other user.
+  const folded = name.trim().toLowerCase()
+  const who = folded.length > longName ? hash('sha256', folded) : folded
   const from = address === undefined ? undefined : networkOf(address)
   const byAddress = from === undefined ? [] : [{ key: `address ${from}`, limit: limits.address }]
   return {

@@ -25,8 +25,7 @@ export function checkNewPassword(password: string): void {
 }
 
 /** In the PHC string format: `$argon2id$v=19$m=…,t=…,p=…$<salt>$<hash>`. */
-export async function hashPassword(password: string): Promise<string> {
-  const salt = randomBytes(saltBytes)
+export async function hashPassword(password: string, salt: Buffer = randomBytes(saltBytes)): Promise<string> {
   const tag = await argon2id(password, salt, cost, tagBytes)
   const { memoryKiB, passes, parallelism } = cost
   return `$argon2id$v=19$m=${memoryKiB},t=${passes},p=${parallelism}$${unpadded(salt)}$${unpadded(tag)}`

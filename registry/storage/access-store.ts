@@ -41,6 +41,7 @@ export interface Users {
    * False when the name belongs to another realm.
    */
   keepRealmUser(user: RealmUser, groups?: readonly string[]): Promise<boolean>
+  /** Not kept when the disk is full. */
   recordLogin(name: string, at: Date): Promise<void>
 }
 
@@ -93,6 +94,10 @@ export interface TokenRecord {
   readonly secretHash: string
   /** What it is good for, as `identity/token-scope.ts` reads it. */
   readonly scope: string
+  /** Whether it was made for a name that was no user's. Otherwise it is good for no longer than its user is there. */
+  readonly standsAlone: boolean
+  /** It ends when its user's password has another stamp. Undefined: it does not depend on a password. */
+  readonly passwordStamp: string | undefined
   readonly description: string
   readonly issuedAt: Date
   readonly expiresAt: Date | undefined
@@ -100,9 +105,13 @@ export interface TokenRecord {
 }
 
 export interface AccessTokens {
-  /** The oldest of the user's tokens of this kind go when there would be more than `keep`. */
+  /**
+   * Where there would be more than `keep` of the user's tokens of this kind that have not expired, the oldest go; but of kind `access`,
+   * which somebody may rely on, one more is refused: throws CONFLICT.
+   */
   addToken(token: TokenRecord, keep: number): Promise<void>
   findToken(id: string): Promise<TokenRecord | undefined>
+  /** Not kept when the disk is full. */
   recordTokenUse(id: string, at: Date): Promise<void>
   removeToken(id: string): Promise<boolean>
   removeTokensOf(user: string, kind: TokenKind): Promise<number>

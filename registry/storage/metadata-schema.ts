@@ -48,6 +48,8 @@ export interface MetadataSchema {
     user_name: string
     secret_hash: string
     scope: string
+    stands_alone: 0 | 1
+    password_stamp: string | null
     description: string
     issued_at: string
     expires_at: string | null

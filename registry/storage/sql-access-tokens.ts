@@ -1,7 +1,9 @@
 import type { Selectable } from 'kysely'
+import { RegistryError } from '../domain/errors.ts'
 import type { AccessTokens, TokenKind, TokenRecord } from './access-store.ts'
 import type { MetadataDatabase, MetadataSchema } from './metadata-schema.ts'
 import { parameter, prepare } from './prepared-query.ts'
+import { unlessFull } from './unless-full.ts'
 import { countAccessChange } from './sql-access-version.ts'
 
 export function sqlAccessTokens(db: MetadataDatabase): AccessTokens {
@@ -11,7 +13,9 @@ export function sqlAccessTokens(db: MetadataDatabase): AccessTokens {
   return {
     addToken: (token, keep) =>
       db.transaction().execute(async (db) => {
-        await dropOldest(db, token.user, token.kind, keep - 1)
+        await dropExpired(db, token)
+        if (token.kind === 'access') await refuseMore(db, token.user, keep)
+        else await dropOldest(db, token.user, token.kind, keep - 1)
         await db.insertInto('access_tokens').values(rowOf(token)).execute()
       }),
 
@@ -21,7 +25,8 @@ export function sqlAccessTokens(db: MetadataDatabase): AccessTokens {
     },
 
     recordTokenUse: async (id, at) => {
-      await db.updateTable('access_tokens').set({ last_used_at: at.toISOString() }).where('id', '=', id).execute()
+      const used = db.updateTable('access_tokens').set({ last_used_at: at.toISOString() }).where('id', '=', id)
+      await unlessFull(() => used.execute())
     },
 
     removeToken: (id) => remove(db, (tokens) => tokens.where('id', '=', id)).then((removed) => removed > 0),
@@ -38,7 +43,7 @@ export function sqlAccessTokens(db: MetadataDatabase): AccessTokens {
   }
 }
 
-type Deletion = ReturnType<MetadataDatabase['deleteFrom']> extends never ? never : ReturnType<typeof deletionOf>
+type Deletion = ReturnType<typeof deletionOf>
 
 function deletionOf(db: MetadataDatabase) {
   return db.deleteFrom('access_tokens')
@@ -50,6 +55,24 @@ async function remove(db: MetadataDatabase, which: (tokens: Deletion) => Deletio
     if (removed > 0) await countAccessChange(db)
     return removed
   })
+}
+
+/** They are good for nothing, and must not stand in the way of others. */
+async function dropExpired(db: MetadataDatabase, { user, kind, issuedAt }: TokenRecord): Promise<void> {
+  await db
+    .deleteFrom('access_tokens')
+    .where('user_name', '=', user)
+    .where('kind', '=', kind)
+    .where('expires_at', '<=', issuedAt.toISOString())
+    .execute()
+}
+
+async function refuseMore(db: MetadataDatabase, user: string, keep: number): Promise<void> {
+  const tokens = db.selectFrom('access_tokens').where('user_name', '=', user).where('kind', '=', 'access')
+  const { count } = await tokens.select((it) => it.fn.countAll<number>().as('count')).executeTakeFirstOrThrow()
+  if (Number(count) < keep) return
+  const message = `${user} has ${keep} access tokens already: revoke those that are not used, or give them an end`
+  throw new RegistryError('CONFLICT', { message })
 }
 
 async function dropOldest(db: MetadataDatabase, user: string, kind: TokenKind, keep: number): Promise<void> {
@@ -76,6 +99,8 @@ function rowOf(token: TokenRecord): Row {
     user_name: token.user,
     secret_hash: token.secretHash,
     scope: token.scope,
+    stands_alone: token.standsAlone ? 1 : 0,
+    password_stamp: token.passwordStamp ?? null,
     description: token.description,
     issued_at: token.issuedAt.toISOString(),
     expires_at: token.expiresAt?.toISOString() ?? null,
@@ -90,6 +115,8 @@ function tokenOf(row: Row): TokenRecord {
     user: row.user_name,
     secretHash: row.secret_hash,
     scope: row.scope,
+    standsAlone: row.stands_alone === 1,
+    passwordStamp: row.password_stamp ?? undefined,
     description: row.description,
     issuedAt: new Date(row.issued_at),
     expiresAt: row.expires_at === null ? undefined : new Date(row.expires_at),

@@ -3,6 +3,7 @@ import type { Outcome, RealmUser, UserChange, UserRecord, Users } from './access
 import type { MetadataDatabase, MetadataSchema } from './metadata-schema.ts'
 import { listOf, listText } from './json-list.ts'
 import { parameter, prepare } from './prepared-query.ts'
+import { unlessFull } from './unless-full.ts'
 import { countAccessChange } from './sql-access-version.ts'
 import { addMembership, autoJoinGroups, removeMemberships } from './sql-groups.ts'
 import { removeGrantsOf } from './sql-permission-targets.ts'
@@ -60,7 +61,8 @@ export function sqlUsers(db: MetadataDatabase): Users {
       }),
 
     recordLogin: async (name, at) => {
-      await db.updateTable('users').set({ last_login: at.toISOString() }).where('name', '=', name).execute()
+      const loggedIn = db.updateTable('users').set({ last_login: at.toISOString() }).where('name', '=', name)
+      await unlessFull(() => loggedIn.execute())
     },
   }
 }

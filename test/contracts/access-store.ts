@@ -228,12 +228,23 @@ export function accessStoreContract(setUp: () => Promise<AccessStoreFixture>): v
   })
 
   contract('the oldest tokens of the same user and kind go for a new one', async (store) => {
-    for (const [index, id] of ['a', 'b', 'c'].entries()) await store.addToken(token(id, { issuedAt: at(index) }), 10)
-    await store.addToken(token('refresh', { kind: 'refresh' }), 1)
+    const refresh = (id: string, seconds: number) => token(id, { kind: 'refresh', issuedAt: at(seconds) })
+    for (const [index, id] of ['a', 'b', 'c'].entries()) await store.addToken(refresh(id, index), 10)
+    await store.addToken(token('access'), 1)
     await store.addToken(token('of-bob', { user: 'bob' }), 1)
-    await store.addToken(token('d', { issuedAt: at(9) }), 2)
-    assert.deepEqual(ids(await store.listTokens('alice')), ['d', 'c', 'refresh'])
+    await store.addToken(refresh('d', 9), 2)
+    assert.deepEqual(ids(await store.listTokens('alice')), ['d', 'c', 'access'])
     assert.deepEqual(ids(await store.listTokens('bob')), ['of-bob'])
+  })
+
+  contract('an access token that somebody may rely on goes for no other: one more is refused', async (store) => {
+    await store.addToken(token('for ever'), 2)
+    await store.addToken(token('short', { issuedAt: at(1), expiresAt: at(5) }), 2)
+    const refused = { code: 'CONFLICT', message: /^alice has 2 access tokens already/ }
+    await assert.rejects(store.addToken(token('more', { issuedAt: at(4) }), 2), refused)
+    // What has expired is not in the way.
+    await store.addToken(token('more', { issuedAt: at(5) }), 2)
+    assert.deepEqual(ids(await store.listTokens('alice')), ['more', 'for ever'])
   })
 
   contract('tokens of one kind of one user go together', async (store) => {
@@ -367,7 +378,14 @@ function group(name: string, rest: Partial<GroupRecord> = {}): GroupRecord {
 }
 
 function token(id: string, rest: Partial<TokenRecord> = {}): TokenRecord {
-  const usual = { kind: 'access', user: 'alice', scope: 'applied-permissions/user', description: '' } as const
+  const usual = {
+    kind: 'access',
+    user: 'alice',
+    scope: 'applied-permissions/user',
+    standsAlone: false,
+    passwordStamp: undefined,
+    description: '',
+  } as const
   const times = { issuedAt: at(0), expiresAt: undefined, lastUsedAt: undefined }
   return { id, secretHash: `hash of ${id}`, ...usual, ...times, ...rest }
 }

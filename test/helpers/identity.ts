@@ -30,6 +30,6 @@ export function identityOn(
   return {
     administration,
     sources,
-    directory: openDirectory({ administration, store, sources, settings, log, nowMs }),
+    directory: openDirectory({ administration, store, sources, oidcProviders: ['company'], settings, log, nowMs }),
   }
 }

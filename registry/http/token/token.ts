@@ -82,7 +82,7 @@ export async function giveToken(ctx: Context, call: Call, asker: TokenAsker, wan
   })
 }
 
-/** For a password alone: what is given for an access token must not outlive that. */
+/** For a password alone, and one whose change we know of: what is given for it must not outlive it. */
 async function makeRefreshToken(
   ctx: Context,
   { services }: Call,
@@ -90,8 +90,9 @@ async function makeRefreshToken(
   service: string,
 ): Promise<string | undefined> {
   if (asker.by !== 'login' || asker.with !== 'password') return undefined
-  const { accessTokens, audit, config } = services
+  const { accessTokens, audit, config, directory } = services
   const { user } = asker.owner
+  if ((await directory.find(user))?.record.realm !== 'internal') return undefined
   const lifeSeconds = Math.ceil(milliseconds(config.tokens.refreshLife) / 1000)
   const made = await accessTokens.make({
     user,

@@ -52,6 +52,8 @@ const statements = [
     user_name text not null,
     secret_hash text not null,
     scope text not null,
+    stands_alone integer not null check (stands_alone in (0, 1)),
+    password_stamp text,
     description text not null,
     issued_at text not null,
     expires_at text,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { startTestRegistry } from '../../helpers/registry.ts'
 import { tinyImage } from '../../helpers/tiny-image.ts'
-import { addUser, onAccess, userNamed } from '../../helpers/users.ts'
+import { accessToken, addUser, makeStandingToken, onAccess, userNamed } from '../../helpers/users.ts'
 import { hashPassword } from '../../../registry/identity/passwords.ts'
 
 const registry = await startTestRegistry({ anonymousAccess: false })
@@ -77,4 +77,14 @@ test('it is for those who log in with all that they may do', async () => {
   const bob = anonymous.as(await addUser(registry, 'bob'))
   const token = await bob.token('repository:hello:pull')
   assert.equal((await through.withToken(token).ask('GET', 'auth')).status, 401)
+})
+
+test('a token or an API key gets no secret that goes on without it; the secret itself is told again', async () => {
+  await addUser(registry, 'carol')
+  const { token } = await accessToken(registry, 'carol', undefined, { lifeSeconds: 60 })
+  const apiKey = await makeStandingToken(registry, 'carol', 'api key')
+  const encrypted = await makeStandingToken(registry, 'carol', 'encrypted password')
+  for (const password of [token, apiKey])
+    for (const path of paths) assert.equal((await through.as({ name: 'carol', password }).ask('GET', path)).status, 403)
+  assert.equal((await through.as({ name: 'carol', password: encrypted }).ask('GET', 'auth')).status, 200)
 })

@@ -194,3 +194,39 @@ test('a token of a user of another realm ends with that user', async () => {
   there = true
   assert.ok(await tokens.check(token))
 })
+
+test('a token of an admin, or of groups, ends with its user and with what that was', async () => {
+  await store.addUser(userNamed('root', { admin: true }))
+  await store.addUser(userNamed('chief', { admin: true }))
+  const tokens = await openService()
+  const asAdmin = await tokens.make(wish({ user: 'chief', scope: 'applied-permissions/admin' }))
+  const ofGroups = await tokens.make(wish({ user: 'chief', scope: 'applied-permissions/groups:devs' }))
+  const ofNobody = await tokens.make(wish({ user: 'job', scope: 'applied-permissions/groups:devs' }))
+  for (const { token } of [asAdmin, ofGroups, ofNobody]) assert.ok(await tokens.check(token))
+
+  await store.changeUser('chief', { admin: false })
+  await nextRequest()
+  assert.equal(await tokens.check(asAdmin.token), undefined)
+  assert.ok(await tokens.check(ofGroups.token))
+
+  // As a user of the configuration file, or of a directory, goes: without a word to the tokens.
+  const without = { ...store, findUser: async () => undefined }
+  const gone = await openAccessTokens(store, identityOn(without, {}, [], () => nowMs).directory, () => new Date(nowMs))
+  assert.equal(await gone.check(ofGroups.token), undefined)
+  assert.ok(await gone.check(ofNobody.token))
+})
+
+test('what stands for the password ends with it, whoever has changed that', async () => {
+  const declared = (passwordHash: string) => ({
+    users: [{ record: userNamed('carol', { passwordHash }), groups: [] }],
+  })
+  const serviceWith = async (passwordHash: string) =>
+    openAccessTokens(store, identityOn(store, declared(passwordHash), [], () => nowMs).directory, () => new Date(nowMs))
+  const before = await serviceWith('one')
+  const { token: refresh } = await before.make(wish({ user: 'carol', kind: 'refresh' }))
+  const { token: encrypted } = await before.ensureStanding('carol', 'encrypted password')
+  const { token: access } = await before.make(wish({ user: 'carol' }))
+  for (const token of [refresh, encrypted, access]) assert.ok(await (await serviceWith('one')).check(token))
+  for (const token of [refresh, encrypted]) assert.equal(await (await serviceWith('another')).check(token), undefined)
+  assert.ok(await (await serviceWith('another')).check(access))
+})

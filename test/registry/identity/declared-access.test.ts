@@ -13,7 +13,8 @@ const file = join(directory.path, 'password')
 await writeFile(file, 'from a file\n')
 process.env['TEST_PASSWORD'] = 'from the environment'
 
-const declared = async (section: object) => readDeclaredAccess(registrySection.parse(section))
+const declared = async (section: object) =>
+  readDeclaredAccess(registrySection.parse(section), { secret: async () => 'key' })
 
 test('users, groups and permission targets of the file are read, with what is not said', async () => {
   const { users, groups, targets } = await declared({

@@ -6,6 +6,7 @@ import type { DeclaredUser } from '../../../registry/identity/declared-access.ts
 import type { GroupRecord } from '../../../registry/storage/access-store.ts'
 import type { MetadataStore } from '../../../registry/storage/metadata-store.ts'
 import { openSqliteMetadata } from '../../../registry/storage/sqlite-metadata.ts'
+import pino from 'pino'
 import { identityOn } from '../../helpers/identity.ts'
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
 import { target, userNamed } from '../../helpers/users.ts'
@@ -28,6 +29,7 @@ const group = (name: string, rest: Partial<GroupRecord> = {}): GroupRecord => ({
   admins: false,
   ...rest,
 })
+const log = pino({ enabled: false })
 const user = (name: string, groups?: readonly string[]): DeclaredUser => ({ record: userNamed(name), groups })
 const administrationOf = (declared: Parameters<typeof identityOn>[1]): AccessAdministration =>
   identityOn(store, declared).administration
@@ -115,7 +117,7 @@ test('a declared user is in the groups that the file says, or in those that new 
 
 test('the first start lets everybody read and users push, once', async () => {
   const administration = administrationOf({})
-  await ensureDefaultPermissions(administration, store)
+  await ensureDefaultPermissions(administration, store, log)
   const [made] = await administration.listTargets()
   assert.deepEqual(made, {
     name: 'Anything',
@@ -130,22 +132,42 @@ test('the first start lets everybody read and users push, once', async () => {
 
   await administration.removeTarget('Anything')
   await administration.removeGroup('users')
-  await ensureDefaultPermissions(administration, store)
+  await ensureDefaultPermissions(administration, store, log)
   assert.deepEqual(await administration.listTargets(), [])
   assert.deepEqual(await administration.listGroups(), [])
 })
 
 test('with permissions in the file nothing is let, now and when they are taken out again', async () => {
-  await ensureDefaultPermissions(administrationOf({ targets: [target('mine', {})] }), store)
-  await ensureDefaultPermissions(administrationOf({}), store)
+  await ensureDefaultPermissions(administrationOf({ targets: [target('mine', {})] }), store, log)
+  await ensureDefaultPermissions(administrationOf({}), store, log)
   assert.deepEqual(await store.listTargets(), [])
   assert.deepEqual(await store.listGroups(), [])
 })
 
 test('a group called users in the file stays what it is there', async () => {
   const administration = administrationOf({ groups: [group('users', { description: 'mine' })] })
-  await ensureDefaultPermissions(administration, store)
+  await ensureDefaultPermissions(administration, store, log)
   assert.equal((await administration.findGroup('users'))?.autoJoin, false)
   assert.deepEqual(await store.listGroups(), [])
   assert.equal((await administration.listTargets()).length, 1)
+})
+
+test('permissions that come into the file take the place of those of the first start, unless somebody has changed these', async () => {
+  await ensureDefaultPermissions(administrationOf({}), store, log)
+  const [made] = await store.listTargets()
+  assert.ok(made)
+  await ensureDefaultPermissions(administrationOf({ targets: [target('mine', {})] }), store, log)
+  assert.deepEqual(await store.listTargets(), [])
+
+  const changed = { ...made, users: {} }
+  await store.putTarget(changed)
+  await ensureDefaultPermissions(administrationOf({ targets: [target('mine', {})] }), store, log)
+  assert.deepEqual(await store.listTargets(), [changed])
+})
+
+test('what the store has of a user hides nothing of one of that name in the file: memberships neither', async () => {
+  await store.addUser(userNamed('alice'), ['admins'])
+  const administration = administrationOf({ users: [user('alice', ['devs'])] })
+  assert.deepEqual(await administration.groupsOf('alice'), ['devs'])
+  assert.deepEqual(await administration.membersOf('admins'), [])
 })

@@ -193,6 +193,8 @@ test('a realm that is not configured any more has no users, but one that is aske
   await keepCarol('oidc:company')
   await nextRequest()
   assert.deepEqual((await directory.find('carol'))?.principal.groups, ['kept'])
+  const unconfigured = identityOn({ ...store, findUser: async (name) => userNamed(name, { realm: 'oidc:gone' }) })
+  assert.equal(await unconfigured.directory.find('dora'), undefined)
 })
 
 test('a realm does not change a user of the same name who comes from elsewhere', async () => {

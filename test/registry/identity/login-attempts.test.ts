@@ -190,3 +190,10 @@ test('a name that holds an address or is very long is one of its own', async () 
   }
   for (const name of ['bob', `${long}x`]) assert.equal(await at.right(name), 'right')
 })
+
+test('other spellings of a name are no other user: a directory knows no upper case', async () => {
+  const { wrong } = attemptsAt()
+  for (const name of ['alice', 'Alice', ' ALICE', 'aLice ']) assert.equal(await wrong(name), 'wrong')
+  assert.equal(await wrong('alicE'), 'wrong')
+  assert.equal(await wrong('ALICE'), 'wait 1')
+})

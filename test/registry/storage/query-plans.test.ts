@@ -67,7 +67,16 @@ async function useAll(store: MetadataStore): Promise<void> {
 
 async function useAccess(store: MetadataStore): Promise<void> {
   const group = { name: 'devs', description: '', autoJoin: true, admins: false }
-  const token = { id: 'one', kind: 'access', user: 'alice', secretHash: '', scope: '', description: '' } as const
+  const token = {
+    id: 'one',
+    kind: 'access',
+    user: 'alice',
+    secretHash: '',
+    scope: '',
+    standsAlone: false,
+    passwordStamp: undefined,
+    description: '',
+  } as const
   const realmUser = { name: 'bob', realm: 'ldap', email: undefined, realmGroups: [] } as const
   await store.accessVersion()
   await store.putGroup(group, ['alice'])

@@ -70,7 +70,7 @@ async function dropExpired(db: MetadataDatabase, { user, kind, issuedAt }: Token
 async function refuseMore(db: MetadataDatabase, user: string, keep: number): Promise<void> {
   const tokens = db.selectFrom('access_tokens').where('user_name', '=', user).where('kind', '=', 'access')
   const { count } = await tokens.select((it) => it.fn.countAll<number>().as('count')).executeTakeFirstOrThrow()
-  if (Number(count) < keep) return
+  if (count < keep) return
   const message = `${user} has ${keep} access tokens already: revoke those that are not used, or give them an end`
   throw new RegistryError('CONFLICT', { message })
 }

@@ -49,6 +49,7 @@ export function administerAccess(
       changeable('users', name)
       const user = await store.findUser(name)
       if (user) checkChange(user, change)
+      if (change.groups) await checkGroups(change.groups)
       return store.changeUser(name, change)
     },
     removeUser: async (name) => {
@@ -109,7 +110,7 @@ export function administerAccess(
 
 /** Throws BAD_REQUEST. */
 function checkChange({ name, kind, realm }: UserRecord, change: UserChange): void {
-  if (realm !== 'internal' && Object.keys(change).length > 0)
+  if (realm !== 'internal' && Object.keys(change).some((field) => field !== 'groups'))
     throw badRequest(`${name} comes from ${realm}, which alone says its password, its email and whether it is an admin`)
   if ((change.kind ?? kind) === 'robot' && change.passwordHash !== undefined)
     throw badRequest(`${name} is a robot: it has tokens and no password`)

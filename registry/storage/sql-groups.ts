@@ -55,8 +55,7 @@ export function sqlGroups(db: MetadataDatabase): Groups {
 
     setGroupsOf: (user, named) =>
       db.transaction().execute(async (db) => {
-        await removeMemberships(db, user)
-        for (const group of named) await addMembership(db, group, user)
+        await replaceMemberships(db, user, named)
         await countAccessChange(db)
       }),
   }
@@ -87,3 +86,8 @@ function rowOf({ name, description, autoJoin, admins }: GroupRecord): Selectable
 function groupOf(row: Selectable<MetadataSchema['groups']>): GroupRecord {
   return { name: row.name, description: row.description, autoJoin: row.auto_join === 1, admins: row.admins === 1 }
 }
+export async function replaceMemberships(db: MetadataDatabase, user: string, groups: readonly string[]): Promise<void> {
+  await removeMemberships(db, user)
+  for (const group of groups) await addMembership(db, group, user)
+}
+

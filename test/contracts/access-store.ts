@@ -316,6 +316,7 @@ export function accessStoreContract(setUp: () => Promise<AccessStoreFixture>): v
     await store.recordLogin('alice', at(1))
     await store.recordTokenUse('one', at(1))
     await store.removeUser('alice')
+        (store) => store.changeUser('alice', { groups: [] }),
     await store.removeGroup('devs')
     await store.removeTarget('A')
     await store.putGrants('A', { users: {}, groups: {} })

@@ -50,7 +50,9 @@ test('what another realm says of a user is changed there alone; its groups here 
     await assert.rejects(access.changeUser('bob', change), { code: 'BAD_REQUEST', message: /^bob comes from ldap/ })
   assert.equal(await access.changeUser('bob', {}), 'done')
   await access.putGroup(group('devs'))
-  await access.setGroupsOf('bob', ['devs'])
+  await assert.rejects(access.changeUser('bob', { admin: true, groups: ['devs'] }), { code: 'BAD_REQUEST' })
+  assert.deepEqual(await access.groupsOf('bob'), [])
+  assert.equal(await access.changeUser('bob', { groups: ['devs'] }), 'done')
   assert.deepEqual(await access.groupsOf('bob'), ['devs'])
 })
 

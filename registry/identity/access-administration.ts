@@ -90,6 +90,15 @@ export function administerAccess(
       await checkGroups(groups)
       return store.setGroupsOf(user, groups)
     },
+    addMember: async (group, user) => {
+      changeable('users', user)
+      await checkGroups([group])
+      return store.addMember(group, user)
+    },
+    removeMember: async (group, user) => {
+      changeable('users', user)
+      return store.removeMember(group, user)
+    },
 
     findTarget: async (name) => declared.targets.get(name) ?? (await store.findTarget(name)),
     listTargets: async () => merged([...declared.targets.values()], await store.listTargets()),

@@ -69,6 +69,10 @@ export interface Groups {
   membersOf(group: string): Promise<readonly string[]>
   groupsOf(user: string): Promise<readonly string[]>
   setGroupsOf(user: string, groups: readonly string[]): Promise<void>
+  /** False when it is one already. */
+  addMember(group: string, user: string): Promise<boolean>
+  /** False when it is none. */
+  removeMember(group: string, user: string): Promise<boolean>
 }
 
 export interface PermissionTargets {

@@ -1,6 +1,9 @@
 import { canonicalHost, type GatewayConfig, type Target } from '../gateway/config.ts'
 import type { LdapConfig, RegistryConfig } from '../registry/config.ts'
+import { RegistryError } from '../registry/domain/errors.ts'
 import { isLoopback, parseLdapUrl } from '../registry/domain/ldap-url.ts'
+import { unknownRepository } from '../registry/domain/permission-target.ts'
+import { parseTokenScope } from '../registry/identity/token-scope.ts'
 import { isAddressRange } from '../wire/address-ranges.ts'
 import { suggestion } from '../registry/domain/nearest.ts'
 
@@ -24,6 +27,8 @@ export function checkConfig({ gateway, registry }: Sections): readonly ConfigPro
       ? [...unknownRepositories(gateway, registry), ...contextsApart({ gateway, registry })]
       : []),
     ...wrongMembers(registry),
+    ...targetsOfUnknown(registry),
+    ...wrongScopes(registry),
     ...(registry.ldap ? ldapProblems(registry.ldap) : []),
     ...noAddresses('gateway', gateway.trustedProxies),
     ...noAddresses('registry', registry.trustedProxies),
@@ -133,6 +138,35 @@ function wrongMembers({ repositories }: RegistryConfig): readonly ConfigProblem[
         : [{ path: [...path, 'deployTo'], message: `${key}: deployTo must be one of the members` }]
     return [...unknown, ...itself, ...elsewhere]
   })
+}
+
+function targetsOfUnknown({ permissions = {}, repositories }: RegistryConfig): readonly ConfigProblem[] {
+  const known = Object.keys(repositories)
+  return Object.entries(permissions).flatMap(([name, target]) => {
+    const problem = unknownRepository(target.repositories, known)
+    const path = ['registry', 'permissions', name, 'repositories']
+    return problem === undefined ? [] : [{ path, message: `${path.join('.')}: ${problem}` }]
+  })
+}
+
+function wrongScopes({ oidc }: RegistryConfig): readonly ConfigProblem[] {
+  return Object.entries(oidc).flatMap(([provider, { workload }]) =>
+    (workload?.rules ?? []).flatMap(({ scope }, index) => {
+      const problem = scope === undefined ? undefined : problemWithScope(scope)
+      const path = ['registry', 'oidc', provider, 'workload', 'rules', index, 'scope']
+      return problem === undefined ? [] : [{ path, message: `${path.join('.')}: ${problem}` }]
+    }),
+  )
+}
+
+function problemWithScope(scope: string): string | undefined {
+  try {
+    parseTokenScope(scope)
+    return undefined
+  } catch (error) {
+    if (error instanceof RegistryError) return error.message
+    throw error
+  }
 }
 
 function ldapProblems(ldap: LdapConfig): readonly ConfigProblem[] {

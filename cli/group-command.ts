@@ -82,8 +82,7 @@ function joinCommand(): Command {
       await changeAccess(command, async (access) => {
         for (const user of users) {
           await existingUser(access, user)
-          const groups = await access.administration.groupsOf(user)
-          await access.administration.setGroupsOf(user, [...groups, group])
+          await access.administration.addMember(group, user)
           await recordMembership(access, user, `joins ${group}`)
         }
       })
@@ -99,10 +98,8 @@ function leaveCommand(): Command {
     .action(async (group: string, users: readonly string[], _options, command: Command) => {
       await changeAccess(command, async (access) => {
         for (const user of users) {
-          const groups = await access.administration.groupsOf(user)
-          if (!groups.includes(group)) throw new Error(`${user} is not in the group ${group}`)
-          const rest = groups.filter((name) => name !== group)
-          await access.administration.setGroupsOf(user, rest)
+          const left = await access.administration.removeMember(group, user)
+          if (!left) throw new Error(`${user} is not in the group ${group}`)
           await recordMembership(access, user, `leaves ${group}`)
         }
       })

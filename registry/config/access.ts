@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import { isUserName, userNameForm } from '../domain/user-name.ts'
+import { isEmail } from '../domain/email.ts'
 import { problemWithPattern, problemWithRepository } from '../domain/permission-target.ts'
 import { actions } from '../domain/permissions.ts'
 import { secretValue } from './secret-value.ts'
 
 /** Of users, robots, groups and permission targets. */
-const name = z.string().refine(isUserName, `expected a name: ${userNameForm}`)
+export const name = z.string().refine(isUserName, `expected a name: ${userNameForm}`)
 const anyone = z
   .string()
   .refine((text) => text === 'anonymous' || isUserName(text), 'expected a user name, or anonymous')
@@ -27,7 +28,11 @@ const user = z
       .describe('Where the password is: { env: NAME } or { file: path }. None for a robot.'),
     robot: z.boolean().default(false).describe('Whether it is a robot: it has tokens and no password.'),
     admin: z.boolean().default(false).describe('Whether it may do everything.'),
-    email: z.string().optional().describe('For people, and for the .dockercfg entry.'),
+    email: z
+      .string()
+      .refine(isEmail, 'expected an address like alice@company.com')
+      .optional()
+      .describe('For people, and for the .dockercfg entry.'),
     groups: z.array(name).optional().describe('The groups it is in. Default: those that new users join.'),
   })
   .refine(({ robot, password }) => !robot || password === undefined, {
@@ -35,11 +40,16 @@ const user = z
     path: ['password'],
   })
 
-const group = z.strictObject({
-  description: z.string().default('').describe('For people.'),
-  autoJoin: z.boolean().default(false).describe('Whether new users become members.'),
-  admins: z.boolean().default(false).describe('Whether its members may do everything.'),
-})
+const group = z
+  .strictObject({
+    description: z.string().default('').describe('For people.'),
+    autoJoin: z.boolean().default(false).describe('Whether new users become members.'),
+    admins: z.boolean().default(false).describe('Whether its members may do everything.'),
+  })
+  .refine(({ autoJoin, admins }) => !autoJoin || !admins, {
+    error: 'every new user would be an admin: expected either autoJoin or admins',
+    path: ['autoJoin'],
+  })
 
 const permissionTarget = z.strictObject({
   repositories: z

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { isDuration, milliseconds } from '../domain/duration.ts'
 import { isHttpsUrl } from '../domain/https-url.ts'
+import { name as userName } from './access.ts'
 import { secretValue } from './secret-value.ts'
 
 const maxLife = '1h'
@@ -40,7 +41,7 @@ const rule = z
       ),
     user: z.string().min(1).optional().describe('Whom the job acts as: an existing user. Either this or groups.'),
     groups: z
-      .array(z.string().min(1))
+      .array(userName)
       .min(1)
       .optional()
       .describe('What groups the job is in while it is no user at all. Either this or user.'),

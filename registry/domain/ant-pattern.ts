@@ -14,12 +14,18 @@ export interface AntPattern {
 const maxLength = 512
 const form = /^(?:[A-Za-z0-9._*?-]+\/)*[A-Za-z0-9._*?-]+\/?$/
 
-/** Other characters are in no image and no tag, so such a pattern would match nothing. */
+/**
+ * What would match nothing is none: characters that are in no image and no tag, one segment where there are always two, upper case in
+ * images, which those who end with `/**` mean. As an exclude pattern it would leave in what was meant to be left out.
+ */
 export function isAntPattern(text: string): boolean {
+  if (text.length > maxLength || !form.test(text)) return false
+  const segments = text.split('/')
+  const ofImage = segments.slice(0, ['', '**'].includes(segments.at(-1) ?? '') ? undefined : -1)
   return (
-    text.length <= maxLength &&
-    form.test(text) &&
-    text.split('/').every((part) => part === '**' || !part.includes('**'))
+    (segments.length > 1 || text === '**') &&
+    segments.every((segment) => segment === '**' || !segment.includes('**')) &&
+    !ofImage.some((segment) => /[A-Z]/.test(segment))
   )
 }
 

@@ -38,7 +38,10 @@ export function unknownRepository(repositories: readonly string[], known: readon
 /** Undefined: `pattern` may stand in a target. */
 export function problemWithPattern(pattern: string): string | undefined {
   if (isAntPattern(pattern)) return undefined
-  return `"${pattern}" is not a pattern over <image>/<tag>: expected segments of letters, digits, ".", "_", "-", "*" and "?" like jfrog/ubuntu/**, "**" by itself`
+  return (
+    `"${pattern}" is not a pattern over <image>/<tag>: expected "**", or at least two segments of letters (in images lower-case), ` +
+    'digits, ".", "_", "-", "*" and "?", "**" by itself; a/b is the tag b of the image a, a/b/** the image a/b'
+  )
 }
 
 function isAny(repository: string): repository is AnyRepository {

@@ -49,6 +49,7 @@ export function administerAccess(
       changeable('users', name)
       const user = await store.findUser(name)
       if (user) checkChange(user, change)
+      if (change.groups) await checkGroups(change.groups)
       return store.changeUser(name, change)
     },
     removeUser: async (name) => {
@@ -90,6 +91,15 @@ export function administerAccess(
       await checkGroups(groups)
       return store.setGroupsOf(user, groups)
     },
+    addMember: async (group, user) => {
+      changeable('users', user)
+      await checkGroups([group])
+      return store.addMember(group, user)
+    },
+    removeMember: async (group, user) => {
+      changeable('users', user)
+      return store.removeMember(group, user)
+    },
 
     findTarget: async (name) => declared.targets.get(name) ?? (await store.findTarget(name)),
     listTargets: async () => merged([...declared.targets.values()], await store.listTargets()),
@@ -110,7 +120,7 @@ export function administerAccess(
 
 /** Throws BAD_REQUEST. */
 function checkChange({ name, kind, realm }: UserRecord, change: UserChange): void {
-  if (realm !== 'internal' && Object.keys(change).length > 0)
+  if (realm !== 'internal' && Object.keys(change).some((field) => field !== 'groups'))
     throw badRequest(`${name} comes from ${realm}, which alone says its password, its email and whether it is an admin`)
   if ((change.kind ?? kind) === 'robot' && change.passwordHash !== undefined)
     throw badRequest(`${name} is a robot: it has tokens and no password`)

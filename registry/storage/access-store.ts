@@ -18,7 +18,10 @@ export interface UserRecord {
 }
 
 /** What it names becomes so, `undefined` included; what it does not name stays. */
-export type UserChange = Partial<Pick<UserRecord, 'kind' | 'passwordHash' | 'admin' | 'email'>>
+export type UserChange = Partial<Pick<UserRecord, 'kind' | 'passwordHash' | 'admin' | 'email'>> & {
+  /** All that it is a member of; see {@link Groups}. */
+  readonly groups?: readonly string[]
+}
 
 /** The outcome of taking something from a user. The last admin of this store stays one: nobody could undo it. */
 export type Outcome = 'done' | 'unknown' | 'last admin'
@@ -28,7 +31,7 @@ export interface Users {
   /** False when the name is taken. It joins every group that new users join, and `groups`. */
   addUser(user: UserRecord, groups?: readonly string[]): Promise<boolean>
   /**
-   * A change of the password ends the tokens that stand for it: refresh tokens and the encrypted password. To lose the password is to
+   * All of it or, refused, nothing. A change of the password ends the tokens that stand for it: refresh tokens and the encrypted password. To lose the password is to
    * lose the way in, so that the last admin keeps it.
    */
   changeUser(name: string, change: UserChange): Promise<Outcome>
@@ -67,6 +70,10 @@ export interface Groups {
   membersOf(group: string): Promise<readonly string[]>
   groupsOf(user: string): Promise<readonly string[]>
   setGroupsOf(user: string, groups: readonly string[]): Promise<void>
+  /** False when it is one already. */
+  addMember(group: string, user: string): Promise<boolean>
+  /** False when it is none. */
+  removeMember(group: string, user: string): Promise<boolean>
 }
 
 export interface PermissionTargets {

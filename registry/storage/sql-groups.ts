@@ -55,9 +55,23 @@ export function sqlGroups(db: MetadataDatabase): Groups {
 
     setGroupsOf: (user, named) =>
       db.transaction().execute(async (db) => {
-        await removeMemberships(db, user)
-        for (const group of named) await addMembership(db, group, user)
+        await replaceMemberships(db, user, named)
         await countAccessChange(db)
+      }),
+
+    addMember: (group, user) =>
+      db.transaction().execute(async (db) => {
+        const added = await addMembership(db, group, user)
+        if (added) await countAccessChange(db)
+        return added
+      }),
+
+    removeMember: (group, user) =>
+      db.transaction().execute(async (db) => {
+        const membership = db.deleteFrom('group_members').where('group_name', '=', group).where('user_name', '=', user)
+        const removed = (await membership.executeTakeFirstOrThrow()).numDeletedRows > 0n
+        if (removed) await countAccessChange(db)
+        return removed
       }),
   }
 }
@@ -68,16 +82,23 @@ export async function autoJoinGroups(db: MetadataDatabase): Promise<readonly str
   return rows.map(({ name }) => name)
 }
 
-export async function addMembership(db: MetadataDatabase, group_name: string, user_name: string): Promise<void> {
-  await db
+/** False when it is one already. */
+export async function addMembership(db: MetadataDatabase, group_name: string, user_name: string): Promise<boolean> {
+  const added = await db
     .insertInto('group_members')
     .values({ group_name, user_name })
     .onConflict((already) => already.doNothing())
-    .execute()
+    .executeTakeFirstOrThrow()
+  return (added.numInsertedOrUpdatedRows ?? 0n) > 0n
 }
 
 export async function removeMemberships(db: MetadataDatabase, user: string): Promise<void> {
   await db.deleteFrom('group_members').where('user_name', '=', user).execute()
+}
+
+export async function replaceMemberships(db: MetadataDatabase, user: string, groups: readonly string[]): Promise<void> {
+  await removeMemberships(db, user)
+  for (const group of groups) await addMembership(db, group, user)
 }
 
 function rowOf({ name, description, autoJoin, admins }: GroupRecord): Selectable<MetadataSchema['groups']> {

@@ -5,7 +5,7 @@ import { listOf, listText } from './json-list.ts'
 import { parameter, prepare } from './prepared-query.ts'
 import { unlessFull } from './unless-full.ts'
 import { countAccessChange } from './sql-access-version.ts'
-import { addMembership, autoJoinGroups, removeMemberships } from './sql-groups.ts'
+import { addMembership, autoJoinGroups, removeMemberships, replaceMemberships } from './sql-groups.ts'
 import { removeGrantsOf } from './sql-permission-targets.ts'
 
 export function sqlUsers(db: MetadataDatabase): Users {
@@ -75,7 +75,7 @@ async function insert(db: MetadataDatabase, user: UserRecord, groups: readonly s
 }
 
 async function update(db: MetadataDatabase, name: string, change: UserChange): Promise<void> {
-  const { kind, admin } = change
+  const { kind, admin, groups } = change
   const set = {
     ...(kind !== undefined && { kind }),
     ...('passwordHash' in change && { password_hash: change.passwordHash ?? null }),
@@ -83,6 +83,7 @@ async function update(db: MetadataDatabase, name: string, change: UserChange): P
     ...('email' in change && { email: change.email ?? null }),
   }
   if (Object.keys(set).length > 0) await db.updateTable('users').set(set).where('name', '=', name).execute()
+  if (groups) await replaceMemberships(db, name, groups)
   if ('passwordHash' in change)
     await db
       .deleteFrom('access_tokens')

@@ -160,6 +160,36 @@ const wrong: readonly { readonly name: string; readonly yaml: string; readonly s
     says: /^caisson\.yaml:4:\d+: b: deployTo must be one of the members$/,
   },
   {
+    name: 'a group that would make every new user an admin',
+    yaml: 'registry:\n  groups:\n    all: { autoJoin: true, admins: true }\n',
+    says: /^caisson\.yaml:3:12: registry\.groups\.all\.autoJoin: every new user would be an admin: expected either autoJoin or admins$/,
+  },
+  {
+    name: 'permissions in a repository that there is not',
+    yaml: 'registry:\n  permissions:\n    team: { repositories: [docker-locl, ANY REMOTE] }\n',
+    says: /^caisson\.yaml:3:13: registry\.permissions\.team\.repositories: there is no repository "docker-locl"; did you mean "docker-local"\?$/,
+  },
+  {
+    name: 'an e-mail address that is none',
+    yaml: 'registry:\n  users:\n    ci: { robot: true, email: nobody }\n',
+    says: /^caisson\.yaml:3:24: registry\.users\.ci\.email: expected an address like alice@company\.com$/,
+  },
+  {
+    name: 'a group of a user that could not be one',
+    yaml: 'registry:\n  users:\n    ci: { robot: true, groups: ["all of us"] }\n',
+    says: /^caisson\.yaml:3:\d+: registry\.users\.ci\.groups\.0: expected a name: at most 64 letters/,
+  },
+  {
+    name: 'a group of a job that could not be one',
+    yaml: oidcRule('groups: ["all of us"]'),
+    says: /^caisson\.yaml:4:\d+: registry\.oidc\.gitlab\.workload\.rules\.0\.groups\.0: expected a name: at most 64 letters/,
+  },
+  {
+    name: 'a scope of a job that is not understood',
+    yaml: oidcRule('user: ci, scope: "artifact:docker-local:rw"'),
+    says: /^caisson\.yaml:4:\d+: registry\.oidc\.gitlab\.workload\.rules\.0\.scope: the scope "artifact:docker-local:rw" is not understood: expected /,
+  },
+  {
     name: 'passwords that would go to a directory without TLS',
     yaml: 'registry:\n  ldap: { url: [ldap://localhost, ldap://ldap.example.com], users: { base: "" } }\n',
     says: /^caisson\.yaml:2:11: registry\.ldap\.url: passwords would go to ldap:\/\/ldap\.example\.com for everyone .*startTls: true.*plaintext: true$/,
@@ -295,4 +325,12 @@ async function scratch(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'caisson-config-'))
   t.after(() => rm(directory, { recursive: true }))
   return directory
+}
+
+function oidcRule(fields: string): string {
+  return `registry:
+  oidc:
+    gitlab:
+      { issuer: https://gitlab.test, workload: { audience: x, rules: [{ name: main, claims: { ref: main }, ${fields} }] } }
+`
 }

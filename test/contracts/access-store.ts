@@ -137,6 +137,38 @@ export function accessStoreContract(setUp: () => Promise<AccessStoreFixture>): v
     assert.deepEqual(await store.groupsOf('bob'), [])
   })
 
+  contract('a user joins and leaves one group, whoever changes the others at once', async (store, fixture) => {
+    await using other = await fixture.open()
+    for (const name of ['a', 'b', 'c']) await store.putGroup(group(name))
+    const both = await Promise.all([store.addMember('a', 'alice'), other.addMember('b', 'alice')])
+    assert.deepEqual(both, [true, true])
+    assert.equal(await store.addMember('a', 'alice'), false)
+    assert.deepEqual(await store.groupsOf('alice'), ['a', 'b'])
+    await Promise.all([store.removeMember('a', 'alice'), other.addMember('c', 'alice')])
+    assert.deepEqual(await store.groupsOf('alice'), ['b', 'c'])
+    assert.equal(await store.removeMember('b', 'alice'), true)
+    assert.equal(await store.removeMember('b', 'alice'), false)
+    await store.addMember('c', 'bob')
+    await store.removeMember('c', 'alice')
+    assert.deepEqual(await store.membersOf('c'), ['bob'])
+  })
+
+  contract('groups of a user change with the rest of it, or, refused, not at all', async (store) => {
+    for (const name of ['a', 'b']) await store.putGroup(group(name))
+    await store.addUser(userNamed('alice', { admin: true }), ['a'])
+    assert.equal(await store.changeUser('alice', { admin: false, groups: ['b'] }), 'last admin')
+    assert.deepEqual(await store.groupsOf('alice'), ['a'])
+    assert.equal(await store.changeUser('alice', { email: 'alice@test', groups: ['b'] }), 'done')
+    assert.equal((await store.findUser('alice'))?.email, 'alice@test')
+    assert.deepEqual(await store.groupsOf('alice'), ['b'])
+    await store.changeUser('alice', { email: undefined })
+    assert.deepEqual(await store.groupsOf('alice'), ['b'])
+    await store.changeUser('alice', { groups: [] })
+    assert.deepEqual(await store.groupsOf('alice'), [])
+    assert.equal(await store.changeUser('nobody', { groups: ['a'] }), 'unknown')
+    assert.deepEqual(await store.membersOf('a'), [])
+  })
+
   contract('a permission target is made, replaced, listed and removed', async (store) => {
     const users: Grants = Object.fromEntries(['anonymous', 'constructor'].map((name) => [name, ['read']]))
     const anything = target('Anything', { users })
@@ -295,8 +327,11 @@ export function accessStoreContract(setUp: () => Promise<AccessStoreFixture>): v
       const changes: readonly ((store: AccessStore) => Promise<unknown>)[] = [
         (store) => store.addUser(userNamed('alice')),
         (store) => store.changeUser('alice', { admin: true }),
+        (store) => store.changeUser('alice', { groups: [] }),
         (store) => store.putGroup(group('devs')),
         (store) => store.setGroupsOf('alice', ['devs']),
+        (store) => store.removeMember('devs', 'alice'),
+        (store) => store.addMember('devs', 'alice'),
         (store) => store.putTarget(target('A', {})),
         (store) => store.putGrants('A', { users: { alice: ['read'] }, groups: {} }),
         (store) => store.removeToken('one'),
@@ -322,8 +357,11 @@ export function accessStoreContract(setUp: () => Promise<AccessStoreFixture>): v
   contract('the version stays while nothing changes: logins, use, what was refused or is not there', async (store) => {
     await store.addUser(userNamed('alice', { admin: true }))
     await store.addToken(token('one'), 10)
+    await store.addMember('devs', 'alice')
     const before = await store.accessVersion()
     await store.addUser(userNamed('alice'))
+    await store.addMember('devs', 'alice')
+    await store.removeMember('ops', 'alice')
     await store.recordLogin('alice', at(1))
     await store.recordTokenUse('one', at(1))
     await store.removeUser('alice')

@@ -84,12 +84,9 @@ function checkOwnFields(ctx: Context, services: Services, login: Login, form: Us
 
 async function change({ administration }: Services, user: UserRecord, form: UserForm): Promise<void> {
   const changed = await changeOf(user, form)
-  if (form.groups) {
-    // Those that its realm says it is in are not ours to keep.
-    const kept = form.groups.filter((group) => !user.realmGroups.includes(group))
-    await administration.setGroupsOf(user.name, kept)
-  }
-  checkOutcome(user.name, await administration.changeUser(user.name, changed))
+  // Those that its realm says it is in are not ours to keep.
+  const groups = form.groups?.filter((group) => !user.realmGroups.includes(group))
+  checkOutcome(user.name, await administration.changeUser(user.name, { ...changed, ...(groups && { groups }) }))
 }
 
 /** "Delete User". */

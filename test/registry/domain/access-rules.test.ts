@@ -4,7 +4,7 @@ import * as fc from 'fast-check'
 import { compileAccessRules } from '../../../registry/domain/access-rules.ts'
 import { isAntPattern } from '../../../registry/domain/ant-pattern.ts'
 import { isRepositoryKey, parseImageName, type RepositoryKey } from '../../../registry/domain/names.ts'
-import type { PermissionTarget } from '../../../registry/domain/permission-target.ts'
+import { problemWithPattern, type PermissionTarget } from '../../../registry/domain/permission-target.ts'
 import { actions, anonymous, type Action, type Principal } from '../../../registry/domain/permissions.ts'
 import { naivelyMay, type Asker } from '../../helpers/naive-access.ts'
 import { target } from '../../helpers/users.ts'
@@ -27,6 +27,7 @@ const segment = fc.constantFrom('**', '*', '?', 'x', 'y', 'v*', '*t', 'team', 'a
 const pattern = fc
   .tuple(fc.array(segment, { minLength: 1, maxLength: 4 }), fc.constantFrom('', '/'))
   .map(([segments, end]) => segments.join('/') + end)
+  .filter(isAntPattern)
 const some = fc.subarray([...actions])
 const anyTarget: fc.Arbitrary<PermissionTarget> = fc
   .record({
@@ -154,9 +155,34 @@ for (const [text, image, matching, others] of [
   })
 
 test('a pattern that could match nothing is none', () => {
-  for (const good of ['**', 'a', 'a/', 'a/**/b', '*', 'A?_.-/x', '**/latest/**']) assert.ok(isAntPattern(good), good)
-  for (const bad of ['', '/', '/a', 'a//b', 'a**', '**a', 'a b', 'a/%2e', 'ä', 'a'.repeat(513), 'a,b', 'a\n', './[a]'])
+  for (const good of ['**', 'a/', 'a/**/b', '*/*', 'a?_.-/x', '**/latest/**', '**/V1', 'a/**/RC-*', '**/'])
+    assert.ok(isAntPattern(good), good)
+  for (const bad of [
+    '',
+    '/',
+    '/a',
+    'a//b',
+    'a/**b',
+    'a b/*',
+    'a/%2e',
+    'ä/*',
+    `a/${'a'.repeat(511)}`,
+    'a,b/*',
+    'a/b\n',
+    './[a]',
+  ])
     assert.ok(!isAntPattern(bad), bad)
+  for (const oneSegment of ['secret', '*', 'v?', 'latest']) assert.ok(!isAntPattern(oneSegment), oneSegment)
+  for (const upperCase of ['A/b', 'Team/**', 'team/App/', '**/A/**', 'a/B/*'])
+    assert.ok(!isAntPattern(upperCase), upperCase)
+})
+
+test('of a pattern that is none it is said what names a tag and what an image', () => {
+  assert.match(
+    problemWithPattern('secret') ?? '',
+    /^"secret" is not .*; a\/b is the tag b of the image a, a\/b\/\*\* the image a\/b$/,
+  )
+  assert.equal(problemWithPattern('team/secret/**'), undefined)
 })
 
 test('a pattern full of stars takes no longer for a text that nearly matches', () => {

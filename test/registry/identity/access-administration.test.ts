@@ -40,6 +40,9 @@ test('nobody is put into a group that there is not: whoever makes it later would
   assert.equal(await access.findUser('alice'), undefined)
   await access.addUser(userNamed('alice'))
   await assert.rejects(access.setGroupsOf('alice', ['devs', 'dev']), refused)
+  await assert.rejects(access.addMember('dev', 'alice'), refused)
+  await assert.rejects(access.changeUser('alice', { email: 'alice@test', groups: ['devs', 'dev'] }), refused)
+  assert.deepEqual(await access.findUser('alice'), userNamed('alice'))
   assert.deepEqual(await access.groupsOf('alice'), [])
 })
 
@@ -50,7 +53,9 @@ test('what another realm says of a user is changed there alone; its groups here 
     await assert.rejects(access.changeUser('bob', change), { code: 'BAD_REQUEST', message: /^bob comes from ldap/ })
   assert.equal(await access.changeUser('bob', {}), 'done')
   await access.putGroup(group('devs'))
-  await access.setGroupsOf('bob', ['devs'])
+  await assert.rejects(access.changeUser('bob', { admin: true, groups: ['devs'] }), { code: 'BAD_REQUEST' })
+  assert.deepEqual(await access.groupsOf('bob'), [])
+  assert.equal(await access.changeUser('bob', { groups: ['devs'] }), 'done')
   assert.deepEqual(await access.groupsOf('bob'), ['devs'])
 })
 
@@ -75,6 +80,8 @@ test('users of the file are members of what the file says, and are put into no o
   assert.deepEqual(await access.store.membersOf('ops'), ['alice'])
   await assert.rejects(access.putGroup(group('devs'), ['root']), { code: 'DENIED', message: /^the user root is named/ })
   await assert.rejects(access.setGroupsOf('root', []), { code: 'DENIED' })
+  await assert.rejects(access.addMember('ops', 'root'), { code: 'DENIED' })
+  await assert.rejects(access.removeMember('ops', 'root'), { code: 'DENIED' })
 })
 
 test('nothing that the file names is changed, whatever it is', async () => {

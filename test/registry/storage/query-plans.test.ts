@@ -85,6 +85,8 @@ async function useAccess(store: MetadataStore): Promise<void> {
   for (const admin of [false, true]) await store.keepRealmUser({ ...realmUser, admin })
   await store.recordLogin('alice', far)
   await store.setGroupsOf('alice', ['devs'])
+  await store.removeMember('devs', 'alice')
+  await store.addMember('devs', 'alice')
   await store.findUser('alice')
   await store.findGroup('devs')
   await store.groupsOf('alice')

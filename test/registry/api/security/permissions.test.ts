@@ -124,7 +124,7 @@ for (const [path, fields, message] of [
   [v1, {}, /^repositories: /],
   [v1, { repositories: ['ANY'], includesPattern: '' }, /^includesPattern: expected patterns/],
   [v1, { repositories: ['ANY'], includesPattern: 'a/**b' }, /^"a\/\*\*b" is not a pattern/],
-  [v1, { repositories: ['ANY'], excludesPattern: 'a,,b' }, /^"" is not a pattern/],
+  [v1, { repositories: ['ANY'], excludesPattern: 'a/*,,b/*' }, /^"" is not a pattern/],
   [
     v1,
     { repositories: ['ANY'], principals: { users: { dev: ['r', 'x'] } } },

@@ -138,6 +138,23 @@ test('the last admin stays an admin who can log in', async () => {
   }
 })
 
+test('a change that is refused changes no groups either', async () => {
+  await using alone = await startTestRegistry()
+  await onAccess(alone, (store) => store.putGroup({ name: 'ops', description: '', autoJoin: false, admins: true }))
+  const user = { name: 'bob', realm: 'ldap', admin: false, email: undefined, realmGroups: [] } as const
+  await onAccess(alone, (store) => store.keepRealmUser(user))
+  for (const [name, status] of [
+    ['admin', 409],
+    ['bob', 400],
+  ] as const) {
+    const before = await onAccess(alone, (store) => store.groupsOf(name))
+    const admin = name === 'bob'
+    assert.equal((await rest(alone.admin, 'POST', `security/users/${name}`, { admin, groups: ['ops'] })).status, status)
+    assert.deepEqual(await onAccess(alone, (store) => store.groupsOf(name)), before)
+  }
+  assert.deepEqual(await recorded(alone.admin, 'access.changed'), [])
+})
+
 test('what another realm says of a user is not changed here; its groups here are', async () => {
   const user = { name: 'bob', realm: 'ldap', admin: false, email: 'bob@test', realmGroups: ['staff'] } as const
   await onAccess(registry, (store) => store.keepRealmUser(user))

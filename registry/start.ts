@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { AuditLog } from './audit/audit-log.ts'
+import { condenseLogins } from './audit/condensed-logins.ts'
 import { openAuditLog } from './audit/file-audit-log.ts'
 import { noAuditLog } from './audit/no-audit-log.ts'
 import { placesOf, quotaBytesOf, type RegistryConfig } from './config.ts'
@@ -133,5 +134,6 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
 
 async function openConfiguredAuditLog({ audit }: RegistryConfig, log: Logger): Promise<AuditLog> {
   if (audit.file === 'off') return noAuditLog
-  return openAuditLog({ file: audit.file, rotation: { atBytes: bytesOf(audit.rotateAt), keep: audit.keep }, log })
+  const rotation = { atBytes: bytesOf(audit.rotateAt), keep: audit.keep }
+  return condenseLogins(await openAuditLog({ file: audit.file, rotation, log }))
 }

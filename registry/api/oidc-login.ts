@@ -1,5 +1,6 @@
 import { RegistryError } from '../domain/errors.ts'
 import type { Context } from '../http/context.ts'
+import { originOf } from '../http/origin.ts'
 import { publicOrigin } from '../http/public-url.ts'
 import { requestId } from '../http/request-id.ts'
 import type { Services } from '../http/services.ts'
@@ -26,7 +27,7 @@ export async function finishLogin(ctx: Context, services: Services, provider: st
   const login = loginOf(services, provider)
   keepPending(ctx, place, '', 0)
   const callback = new URL(`${place.redirectUri}${ctx.state.target.query}`)
-  const { user, returnTo } = await finish(ctx, services, login, callback)
+  const { user, returnTo } = await finish(ctx, services, { provider, login, callback })
 
   const former = sessionId(ctx.req.headers)
   if (former !== undefined) await services.sessions.end(former)
@@ -34,16 +35,28 @@ export async function finishLogin(ctx: Context, services: Services, provider: st
   const { secure } = place
   ctx.append('Set-Cookie', setCookie({ name: sessionCookie, value: id, path: '/', secure, maxAgeSeconds: undefined }))
   services.log.info({ requestId: requestId(ctx), by: user.name, provider }, 'logged in')
+  services.audit.record({ type: 'login', by: user.name, with: `oidc:${provider}`, ...originOf(ctx, services) })
   redirect(ctx, returnTo)
 }
 
-async function finish(ctx: Context, { log }: Services, login: Login, callback: URL) {
+interface Callback {
+  readonly provider: string
+  readonly login: Login
+  readonly callback: URL
+}
+
+async function finish(ctx: Context, services: Services, { provider, login, callback }: Callback) {
   try {
     return await login.finish(callback, cookieOf(ctx.req.headers.cookie, pendingCookie))
   } catch (error) {
-    if (error instanceof RegistryError) log.warn({ requestId: requestId(ctx), reason: error.message }, 'login failed')
+    if (error instanceof RegistryError) recordFailure(ctx, services, provider, error.message)
     throw error
   }
+}
+
+function recordFailure(ctx: Context, services: Services, provider: string, reason: string): void {
+  services.log.warn({ requestId: requestId(ctx), reason }, 'login failed')
+  services.audit.record({ type: 'login.failed', with: `oidc:${provider}`, reason, ...originOf(ctx, services) })
 }
 
 interface Place {

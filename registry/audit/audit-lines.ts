@@ -23,6 +23,7 @@ export function formatLine({ at, tags, ...event }: AuditEntry): string {
     action: cut(event.action),
     subject: cut(event.subject),
     reason: cut(event.reason),
+    times: event.times,
   })
 }
 
@@ -47,6 +48,7 @@ export function parseLine(line: string): AuditEntry | undefined {
     action: text(value.action),
     subject: text(value.subject),
     reason: text(value.reason),
+    times: count(value.times),
   }
 }
 
@@ -76,6 +78,10 @@ function readJson(line: string): unknown {
 
 function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
+}
+
+function count(value: unknown): number | undefined {
+  return Number.isSafeInteger(value) && Number(value) > 0 ? Number(value) : undefined
 }
 
 function textThat<form extends string>(is: (text: string) => text is form, value: unknown): form | undefined {

@@ -35,6 +35,8 @@ export interface AuditEvent {
   readonly subject?: string | undefined
   /** For people. */
   readonly reason?: string | undefined
+  /** How many such events the entry stands for, of which it tells the last. Default: 1. */
+  readonly times?: number | undefined
 }
 
 /** As it was recorded. */

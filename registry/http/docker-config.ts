@@ -1,8 +1,9 @@
 import { checkInPerson } from '../api/require.ts'
 import { RegistryError } from '../domain/errors.ts'
-import { callerOf } from './identify.ts'
+import { tokenIdOf } from '../identity/access-tokens.ts'
 import type { Login } from '../identity/authenticate.ts'
 import type { Context } from './context.ts'
+import { callerOf } from './identify.ts'
 import { originOf } from './origin.ts'
 import { publicOrigin } from './public-url.ts'
 import type { Services } from './services.ts'
@@ -67,6 +68,7 @@ async function credentialsFor(ctx: Context, services: Services): Promise<Credent
       type: 'token.made',
       by: name,
       with: login.with,
+      subject: tokenIdOf(secret),
       action: 'encrypted password',
       ...originOf(ctx, services),
     })

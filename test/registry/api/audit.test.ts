@@ -139,6 +139,20 @@ test('types that there are not are refused with those that there are', async () 
     assert.match(await refusal(`?type=${encodeURIComponent(types)}`), /expected some of login,login\.failed,.*pushed/)
 })
 
+test('logins that come to nothing are counted, and what was counted is recorded when the registry stops', async () => {
+  await using registry = await startTestRegistry()
+  const token = `csn_${'a'.repeat(16)}_${'b'.repeat(43)}`
+  const stranger = registry.anonymous.as({ name: 'alice', password: token })
+  for (let time = 0; time < 10; time++) assert.equal((await stranger.ask('GET', '')).status, 401)
+  const failures = async () => (await entries('?type=login.failed', registry.admin)).map(({ by, times }) => [by, times])
+  assert.deepEqual(await failures(), [['alice', undefined]])
+  await registry.restart()
+  assert.deepEqual(await failures(), [
+    ['alice', 9],
+    ['alice', undefined],
+  ])
+})
+
 test('without a log who asks is told why, and nothing is made', async () => {
   await using without = await startTestRegistry({ audit: { file: 'off' } })
   await without.admin.push('app', 'v1', tinyImage('a'))

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { clientId, startOidcProvider } from '../../helpers/oidc-provider.ts'
 import { locationOf, type Answer, type Question, type RegistryClient } from '../../helpers/registry-client.ts'
+import { rest } from '../../helpers/rest.ts'
 import { startTestRegistry } from '../../helpers/registry.ts'
 
 const paths = '/artifactory/api/oidc/company'
@@ -63,6 +64,12 @@ class Browser {
     const answer = await this.ask('GET', sessionPath)
     return answer.status === 200 ? (answer.json() as { user: unknown }).user : answer.status
   }
+}
+
+async function recordedOf(type: string, requestId: string): Promise<readonly Record<string, unknown>[]> {
+  const { body } = await rest(registry.admin, 'GET', `security/audit?type=${type}`)
+  const { entries } = body as { readonly entries: readonly Record<string, unknown>[] }
+  return entries.filter((entry) => entry['requestId'] === requestId).map(({ at: _at, ...entry }) => entry)
 }
 
 test('who logs in comes back to where they were, has a session, and logs out', async () => {
@@ -209,6 +216,19 @@ test('a name that belongs to another realm is refused, and codes and cookies are
   const lines = JSON.stringify(registry.log)
   for (const secret of [pending, session, callback.searchParams.get('code') ?? ''])
     assert.ok(secret !== '' && !lines.includes(secret))
+})
+
+test('who logs in, and what comes to nothing, is recorded with the provider and where it came from', async () => {
+  const browser = new Browser(overTls.with({ 'x-forwarded-for': '203.0.113.9', 'x-request-id': 'one' }))
+  await browser.logIn('alice')
+  await browser.ask('GET', (await provider.refuse(await browser.begin())).href)
+  await browser.logIn('taken')
+  const from = { with: 'oidc:company', address: '203.0.113.9', requestId: 'one' }
+  assert.deepEqual(await recordedOf('login', 'one'), [{ type: 'login', by: 'alice', ...from }])
+  const [denied, refused] = await recordedOf('login.failed', 'one')
+  const reason = 'admin is the name of a user who does not come from company'
+  assert.deepEqual(denied, { type: 'login.failed', ...from, reason })
+  assert.match(String(refused?.['reason']), /it answers access_denied$/)
 })
 
 test('another site can log nobody out', async () => {

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import type { JWTPayload } from 'jose'
 import type { Answer } from '../../helpers/registry-client.ts'
+import { rest } from '../../helpers/rest.ts'
 import { startTestRegistry } from '../../helpers/registry.ts'
+import { tokenIdOf } from '../../../registry/identity/access-tokens.ts'
 import { discoveryPath, startTokenIssuer } from '../../helpers/token-issuer.ts'
 
 const path = '/artifactory/access/api/v1/oidc/token'
@@ -88,6 +90,27 @@ test('a token that does not count is refused with 401', async () => {
   const answer = await asForm(form(await sign({ aud: 'another', ref: 'refs/heads/main' })))
   assert.equal(answer.status, 401)
   assert.match(messageOf(answer), /its claim "aud" is not as expected$/)
+})
+
+test('what a job is given, and what it is refused, is recorded with the provider and where it came from', async () => {
+  const client = anonymous.with({ 'x-forwarded-for': '203.0.113.9', 'x-request-id': 'a job' })
+  const main = { ref: 'refs/heads/main', environment: 'production' }
+  const made = (await asJson(form(await sign(main)), client)).json() as { readonly access_token: string }
+  await asJson(form(await sign({ ref: 'refs/tags/v1' })), client)
+  await asJson(form(await sign({ ...main, aud: 'another' })), client)
+  const { body } = await rest(registry.admin, 'GET', 'security/audit')
+  const entries = (body as { entries: Record<string, unknown>[] }).entries
+    .filter(({ requestId }) => requestId === 'a job')
+    .map(({ at: _at, requestId: _id, ...entry }) => entry)
+  const from = { with: 'oidc:github', address: '203.0.113.9' }
+  const job = { by: 'ci', ...from, reason: 'rule main for repo:x' }
+  const [invalid, ...others] = entries
+  assert.match(String(invalid?.['reason']), /its claim "aud" is not as expected$/)
+  assert.deepEqual(others, [
+    { type: 'login.failed', ...from, reason: 'no rule matches repo:x' },
+    { type: 'token.made', ...job, action: 'access', subject: tokenIdOf(made.access_token) },
+    { type: 'login', ...job },
+  ])
 })
 
 test('a request that is none names what is missing', async () => {

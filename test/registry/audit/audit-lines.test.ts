@@ -28,7 +28,16 @@ test('a line has the time first, in ISO 8601, and leaves out what is not known',
 test('whatever clients choose, it is one line and comes back as it was', () => {
   const text = fc.string({ unit: 'binary', maxLength: 200 })
   const field = fc.option(text, { nil: undefined })
-  const entry = fc.record({ by: field, with: field, address: field, requestId: field, action: field, subject: field })
+  const times = fc.option(fc.integer({ min: 1 }), { nil: undefined })
+  const entry = fc.record({
+    by: field,
+    with: field,
+    address: field,
+    requestId: field,
+    action: field,
+    subject: field,
+    times,
+  })
   fc.assert(
     fc.property(entry, (fields) => {
       const line = formatLine({ at, type: 'refused', ...fields })
@@ -70,6 +79,6 @@ for (const line of [
   test(`${line || 'an empty line'} is no event`, () => assert.equal(parseLine(line), undefined))
 
 test('of what is there, only what has the right form counts', () => {
-  const line = `{"at":"2026-11-24T20:31:47.255Z","type":"pushed","by":1,"repository":"No Key","tags":["v1",2,"no tag"],"digest":"md5:0","more":1}`
+  const line = `{"at":"2026-11-24T20:31:47.255Z","type":"pushed","by":1,"repository":"No Key","tags":["v1",2,"no tag"],"digest":"md5:0","times":-1,"more":1}`
   assert.deepEqual(plain(parseLine(line)), { at: at.toISOString(), type: 'pushed', tags: ['v1'] })
 })

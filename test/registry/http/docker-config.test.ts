@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { startTestRegistry } from '../../helpers/registry.ts'
+import { recorded } from '../../helpers/rest.ts'
 import { tinyImage } from '../../helpers/tiny-image.ts'
 import { accessToken, addUser, makeStandingToken, onAccess, userNamed } from '../../helpers/users.ts'
+import { tokenIdOf } from '../../../registry/identity/access-tokens.ts'
 import { hashPassword } from '../../../registry/identity/passwords.ts'
 
 const registry = await startTestRegistry({ anonymousAccess: false })
@@ -45,6 +47,16 @@ test('as a whole file it is one that docker reads', async () => {
   assert.deepEqual(Object.keys(auths), ['artprod.company.com'])
   assert.equal(old['https://artprod.company.com']?.auth, auths['artprod.company.com']?.auth)
   assert.equal((await alice.ask('GET', 'auth?format=xml')).status, 400)
+})
+
+test('that it is made is recorded once, by the id of the token', async () => {
+  const fresh = await addUser(registry, 'carol')
+  const asked = async () => (await through.as(fresh).ask('GET', 'auth?format=config.json')).json()
+  const { auths } = (await asked()) as { readonly auths: Record<string, { readonly auth: string }> }
+  await asked()
+  const { password } = secretIn(auths['artprod.company.com']?.auth ?? '')
+  const made = (await recorded(registry.admin, 'token.made')).filter((entry) => entry.startsWith('carol '))
+  assert.deepEqual(made, [`carol encrypted password ${tokenIdOf(password)}`])
 })
 
 test('its secret works as password, is not the password, and ends with it', async () => {

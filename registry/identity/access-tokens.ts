@@ -140,10 +140,8 @@ export async function openAccessTokens(
     const record = (await store.listTokens(user)).find((token) => token.kind === kind)
     return record && `csn_${record.id}_${standingSecret(record.id)}`
   }
-  const renewStanding = async (user: string, kind: StandingKind): Promise<string> => {
-    await store.removeTokensOf(user, kind)
-    return (await add({ user, kind, description: kind, lifeSeconds: undefined })).token
-  }
+  const renewStanding = async (user: string, kind: StandingKind): Promise<string> =>
+    (await add({ user, kind, description: kind, lifeSeconds: undefined })).token
   const inTurn = atMost(1)
 
   return {

@@ -5,15 +5,15 @@ import type { Login } from '../../identity/authenticate.ts'
 import { requireAdmin, requireInPerson } from '../require.ts'
 import { unknown } from './answer.ts'
 import { recordToken } from './record-change.ts'
-import { ownerOfKey, renewStanding } from './standing-token.ts'
+import { ensureStanding, ownerOfKey, renewStanding } from './standing-token.ts'
 
 /** Artifactory's "Create API Key", of whoever asks. */
 export async function createApiKey(ctx: Context, services: Services): Promise<void> {
   const login = await requireInPerson(ctx, services)
-  const user = await ownerOfKey(services, login)
-  if ((await services.accessTokens.standing(user, 'api key')) !== undefined)
+  const { user, token, isNew } = await ensureStanding(ctx, services, login, 'api key')
+  if (!isNew)
     throw new RegistryError('CONFLICT', { message: `${user} has an API key already: PUT makes another in its place` })
-  answerKey(ctx, await renewStanding(ctx, services, login, 'api key'))
+  answerKey(ctx, token)
   ctx.status = 201
 }
 

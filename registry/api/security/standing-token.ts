@@ -11,6 +11,14 @@ export async function ownerOfKey({ administration }: Services, { principal }: Lo
   throw unknown(`user ${principal.name}`)
 }
 
+/** The one there is; or makes one, and records it. */
+export async function ensureStanding(ctx: Context, services: Services, login: Login, kind: StandingKind) {
+  const user = await ownerOfKey(services, login)
+  const { token, isNew } = await services.accessTokens.ensureStanding(user, kind)
+  if (isNew) recordToken(ctx, services, login, { type: 'token.made', id: tokenIdOf(token), kind, user })
+  return { user, token, isNew }
+}
+
 /** Makes another in place of the one that there was, and records both. */
 export async function renewStanding(
   ctx: Context,

@@ -63,6 +63,17 @@ test('the encrypted password is the same each time, works in place of the passwo
   assert.notEqual((await rest(dev, 'GET', 'security/encryptedPassword')).body, encrypted)
 })
 
+test('of several that ask at once for a key, or the encrypted password, none is told one that is good no more', async () => {
+  const asker = anonymous.as(await addUser(registry, 'asker'))
+  const times = <answer>(ask: () => Promise<answer>) => Promise.all(Array.from({ length: 8 }, ask))
+  const encrypted = await times(async () => (await rest(asker, 'GET', 'security/encryptedPassword')).body)
+  assert.equal(new Set(encrypted).size, 1)
+  const made = await times(() => rest(asker, 'POST', 'security/apiKey'))
+  assert.equal(made.filter(({ status }) => status === 409).length, 7)
+  const told = made.find(({ status }) => status === 201)?.body
+  assert.deepEqual(told, { apiKey: await keyOf(asker) })
+})
+
 test('keys are told and made for whoever is there in person, or an admin: not for a token, a key, or nobody', async () => {
   const token = await tokenFor(dev, {})
   const limited = await tokenFor(admin, { scope: 'artifact:ANY:*' })

@@ -46,7 +46,9 @@ export interface AuditEntry extends AuditEvent {
 
 /** What is undefined does not matter. */
 export interface AuditQuery {
+  /** Not before. */
   readonly from?: Date | undefined
+  /** Before, and not at it: the time of the oldest entry of an answer asks for those before. */
   readonly to?: Date | undefined
   readonly types?: readonly AuditType[] | undefined
   readonly by?: string | undefined

@@ -110,6 +110,8 @@ test('it is asked by time, types, user, repository and image, and outlives a res
   assert.deepEqual(await tags('?image=team/app&from=2020-01-01&to=2100-01-01T00:00:00%2B01:00'), ['v3'])
   const [newest] = await entries('', admin)
   assert.deepEqual(await tags(`?from=${String(newest?.at)}&type=deleted`), ['no v2'])
+  const [first, second] = await entries('?type=pushed&by=admin&limit=2', admin)
+  assert.deepEqual(await tags(`?type=pushed&by=admin&to=${String(first?.at)}&limit=1`), [String(second?.tags)])
   assert.deepEqual(await tags('?from=2100-01-01'), [])
   assert.deepEqual(await tags('?to=2020-01-01'), [])
   assert.deepEqual(await readdir(join(registry.dataDirectory, 'audit')), ['audit.jsonl'])

@@ -19,7 +19,7 @@ export interface AuditEvent {
   readonly type: AuditType
   /** Who did it or tried to; undefined for anonymous. */
   readonly by?: string | undefined
-  /** How that was shown: `password`, `session`, `access`, `refresh`, `api key`, `encrypted password`, `oidc:<provider>`. */
+  /** How that was shown: `password`, `session`, `access`, `refresh`, `api key`, `encrypted password`, `docker token`, `oidc:<provider>`. */
   readonly with?: string | undefined
   /** Of the client, as far as it is known. */
   readonly address?: string | undefined

@@ -21,7 +21,8 @@ export async function identify(ctx: Context, services: Services): Promise<Caller
  * request that another site's page makes the browser send.
  */
 async function callerOfSession(ctx: Context, services: Services): Promise<Caller | undefined> {
-  if (ctx.req.headers.authorization !== undefined) return undefined
+  const { authorization, 'x-jfrog-art-api': apiKey } = ctx.req.headers
+  if (authorization !== undefined || apiKey !== undefined) return undefined
   const { user } = (await sessionUser(ctx, services)) ?? {}
   return user && { by: 'login', principal: user.principal, owner: { user: user.record.name }, with: 'session' }
 }

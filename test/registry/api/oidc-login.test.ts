@@ -4,7 +4,7 @@ import { clientId, startOidcProvider } from '../../helpers/oidc-provider.ts'
 import { locationOf, type Answer, type Question, type RegistryClient } from '../../helpers/registry-client.ts'
 import { rest } from '../../helpers/rest.ts'
 import { startTestRegistry } from '../../helpers/registry.ts'
-import { addUser, onAccess } from '../../helpers/users.ts'
+import { addUser, makeStandingToken, onAccess } from '../../helpers/users.ts'
 
 const paths = '/artifactory/api/oidc/company'
 const sessionPath = '/artifactory/api/security/session'
@@ -243,6 +243,16 @@ test('a session is worth nothing once its name is that of somebody whom the prov
   await addUser(registry, 'carol')
   assert.equal(await browser.user(), 401)
   assert.equal((await browser.ask('GET', '/artifactory/api/security/users/carol')).status, 401)
+})
+
+test('a key that is shown beside a session is what counts', async () => {
+  const browser = new Browser()
+  await browser.logIn('alice')
+  const ask = async (key: string) =>
+    (await browser.ask('GET', '/artifactory/api/security/audit', { headers: { 'x-jfrog-art-api': key } })).status
+  assert.equal(await ask(await makeStandingToken(registry, 'bob', 'api key')), 403)
+  assert.equal(await ask('wrong'), 401)
+  assert.equal(await ask(await makeStandingToken(registry, 'alice', 'api key')), 200)
 })
 
 test('another site can log nobody out', async () => {

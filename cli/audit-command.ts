@@ -18,7 +18,7 @@ export function auditCommand(): Command {
       'print what was recorded of pushes, deletions, logins and refusals, one JSON object a line, the newest last',
     )
     .option('--from <time>', 'not before: 2026-11-24T20:31:47Z, or a date, in UTC')
-    .option('--to <time>', 'not after')
+    .option('--to <time>', 'before it, and not at it')
     .option('--type <types>', `with commas: ${auditTypes.join(',')}`)
     .option('--by <user>', 'who did it')
     .option('--repository <key>', 'where it was')

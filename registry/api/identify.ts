@@ -1,11 +1,10 @@
 import { RegistryError } from '../domain/errors.ts'
 import type { Context } from '../http/context.ts'
 import { callerOf } from '../http/identify.ts'
-import { publicOrigin } from '../http/public-url.ts'
 import type { Services } from '../http/services.ts'
 import { challengeBasic } from '../http/v2/challenge.ts'
 import type { Caller } from '../identity/authenticate.ts'
-import { sessionId, sessionOf } from '../identity/sessions.ts'
+import { sessionUser } from './session-user.ts'
 
 /** Who asks. Throws UNAUTHORIZED with a challenge for credentials that are wrong. */
 export async function identify(ctx: Context, services: Services): Promise<Caller> {
@@ -21,12 +20,10 @@ export async function identify(ctx: Context, services: Services): Promise<Caller
  * Somebody who has logged in with a browser and shows nothing else; what they may do is looked up anew each time. Throws DENIED for a
  * request that another site's page makes the browser send.
  */
-async function callerOfSession(ctx: Context, { sessions, directory }: Services): Promise<Caller | undefined> {
-  const { headers } = ctx.req
-  if (headers.authorization !== undefined || sessionId(headers) === undefined) return undefined
-  const { origin } = publicOrigin({ trusted: ctx.state.trust !== 'none', headers })
-  const session = await sessionOf(sessions, { method: ctx.method, headers }, origin)
-  const user = session && (await directory.find(session.user))
+async function callerOfSession(ctx: Context, services: Services): Promise<Caller | undefined> {
+  const { authorization, 'x-jfrog-art-api': apiKey } = ctx.req.headers
+  if (authorization !== undefined || apiKey !== undefined) return undefined
+  const { user } = (await sessionUser(ctx, services)) ?? {}
   return user && { by: 'login', principal: user.principal, owner: { user: user.record.name }, with: 'session' }
 }
 

@@ -3,16 +3,16 @@ import type { Context } from '../http/context.ts'
 import { publicOrigin } from '../http/public-url.ts'
 import type { Services } from '../http/services.ts'
 import { setCookie } from '../identity/cookies.ts'
-import { sessionCookie, sessionId, sessionOf, type Session } from '../identity/sessions.ts'
+import { sessionCookie, sessionId } from '../identity/sessions.ts'
+import { findSession, sessionUser } from './session-user.ts'
 
 /** Who is logged in with this browser. Throws UNAUTHORIZED when nobody is, without a challenge: the page asks, not the browser. */
 export async function answerSession(ctx: Context, services: Services): Promise<void> {
   ctx.set('Cache-Control', 'no-store')
-  const session = await findSession(ctx, services)
-  const known = session && (await services.directory.find(session.user))
-  if (!session || !known) throw new RegistryError('UNAUTHORIZED', { message: 'nobody is logged in' })
-  const { user, provider, expiresAt } = session
-  const { groups, admin } = known.principal
+  const found = await sessionUser(ctx, services)
+  if (!found) throw new RegistryError('UNAUTHORIZED', { message: 'nobody is logged in' })
+  const { user, provider, expiresAt } = found.session
+  const { groups, admin } = found.user.principal
   ctx.status = 200
   ctx.body = { user, groups, admin, provider, expiresAt: expiresAt.toISOString() }
 }
@@ -25,10 +25,6 @@ export async function endSession(ctx: Context, services: Services): Promise<void
   const secure = originOf(ctx).startsWith('https:')
   ctx.set('Set-Cookie', setCookie({ name: sessionCookie, value: '', path: '/', secure, maxAgeSeconds: 0 }))
   ctx.status = 204
-}
-
-async function findSession(ctx: Context, { sessions }: Services): Promise<Session | undefined> {
-  return await sessionOf(sessions, { method: ctx.method, headers: ctx.req.headers }, originOf(ctx))
 }
 
 function originOf(ctx: Context): string {

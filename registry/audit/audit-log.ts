@@ -8,7 +8,6 @@ export const auditTypes = [
   'refused',
   'pushed',
   'deleted',
-  'promoted',
   'token.made',
   'token.revoked',
   'access.changed',
@@ -20,7 +19,7 @@ export interface AuditEvent {
   readonly type: AuditType
   /** Who did it or tried to; undefined for anonymous. */
   readonly by?: string | undefined
-  /** How that was shown: `password`, `access token` … */
+  /** How that was shown: `password`, `session`, `access`, `refresh`, `api key`, `encrypted password`, `docker token`, `oidc:<provider>`. */
   readonly with?: string | undefined
   /** Of the client, as far as it is known. */
   readonly address?: string | undefined
@@ -46,7 +45,9 @@ export interface AuditEntry extends AuditEvent {
 
 /** What is undefined does not matter. */
 export interface AuditQuery {
+  /** Not before. */
   readonly from?: Date | undefined
+  /** Before, and not at it: the time of the oldest entry of an answer asks for those before. */
   readonly to?: Date | undefined
   readonly types?: readonly AuditType[] | undefined
   readonly by?: string | undefined

@@ -42,9 +42,9 @@ interface Minute {
 
 /**
  * Anybody can fail to log in, as often as they like: that must neither fill the disk nor drive out what else was recorded. Of those of one
- * type, name and address there is an entry at once and then one a minute, which is about the last and says how many it stands for; of one
- * address at most 60 a minute, and 600 in all. The rest have one in common, without a name then, or without an address either. Those of
- * the running minute are in no answer to a query. Takes ownership of `log`.
+ * type, name (without one: reason) and address there is an entry at once and then one a minute, which is about the last and says how many
+ * it stands for; of one address at most 60 a minute, and 600 in all. The rest have one in common, without a name then, or without an
+ * address either. Those of the running minute are in no answer to a query. Takes ownership of `log`.
  */
 export function condenseLogins(log: AuditLog, time: Passing = passing): AuditLog {
   return new CondensedLogins(log, time)
@@ -117,8 +117,9 @@ class CondensedLogins implements AuditLog {
     })
   }
 
-  #crowdOf({ type, by, address }: Condensed): Crowd {
-    const byName: Crowd = { key: keyOf(type, address, cut(by)), kind: 'name', address }
+  #crowdOf({ type, by, address, ...shown }: Condensed): Crowd {
+    const who = by === undefined ? [undefined, cut(shown.with), cut(shown.reason)] : [cut(by)]
+    const byName: Crowd = { key: keyOf(type, address, ...who), kind: 'name', address }
     if (this.#minutes.has(byName.key) || this.#hasRoomFor(byName)) return byName
     const byAddress: Crowd = { key: keyOf(type, address), kind: 'address', address }
     if (this.#minutes.has(byAddress.key) || this.#hasRoomFor(byAddress)) return byAddress

@@ -22,7 +22,7 @@ export async function readAudit(file: string, query: AuditQuery): Promise<readon
 function wantedBy({ to, types, by, repository, image }: AuditQuery): (entry: AuditEntry) => boolean {
   const name = cut(by) // as it would have been recorded
   return (entry) =>
-    (to === undefined || entry.at <= to) &&
+    (to === undefined || entry.at < to) &&
     (types === undefined || types.includes(entry.type)) &&
     (name === undefined || entry.by === name) &&
     (repository === undefined || entry.repository === repository) &&

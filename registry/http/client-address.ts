@@ -12,10 +12,13 @@ export function clientAddress(ctx: Context, peers: Peers): string | undefined {
   return lastClient(headers['x-forwarded-for'], peers) ?? parseAddress(oneOf(headers['x-real-ip']))
 }
 
-/** Each proxy adds whom it heard from at the end: what stands before the last that is none of ours, a client may have made up. */
+/**
+ * Each proxy adds whom it heard from at the end: what stands before the last that is none of ours, a client may have made up. Undefined
+ * also when that is no address.
+ */
 function lastClient(forwardedFor: string | string[] | undefined, peers: Peers): string | undefined {
   const addresses = oneOf(forwardedFor).split(',').map(parseAddress)
-  return addresses.findLast((address) => address !== undefined && !peers.isProxy(address))
+  return addresses.findLast((address) => address === undefined || !peers.isProxy(address))
 }
 
 function oneOf(header: string | string[] | undefined): string {

@@ -51,5 +51,18 @@ export function logChange(
   const type = recordedAs[event]
   if (type === undefined) return
   const tags = what.tag === undefined ? what.tags : [what.tag]
-  services.audit.record({ type, by, address: clientAddress(ctx, services.peers), ...at, tags, digest: what.digest })
+  const who = { by, with: meansOf(caller), address: clientAddress(ctx, services.peers) }
+  services.audit.record({ type, ...who, ...at, tags, digest: what.digest })
+}
+
+/** How the caller has shown who it is. */
+function meansOf(caller: Caller): string | undefined {
+  switch (caller.by) {
+    case 'nothing':
+      return undefined
+    case 'login':
+      return caller.with
+    case 'token':
+      return 'docker token'
+  }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { z } from 'zod'
 import type { RegistryClient } from '../../helpers/registry-client.ts'
-import { addUser } from '../../helpers/users.ts'
+import { addUser, makeToken } from '../../helpers/users.ts'
 import { startTestRegistry } from '../../helpers/registry.ts'
 import { tinyImage } from '../../helpers/tiny-image.ts'
 
@@ -56,11 +56,12 @@ test('it tells who pushed and deleted what, from where, and of blobs nothing', a
     },
   )
   assert.deepEqual(rest, [])
-  const [byAdmin, digest] = [{ type: 'deleted', by: 'admin' }, image.digest]
+  const [byAdmin, digest] = [{ type: 'deleted', by: 'admin', with: 'password' }, image.digest]
   const team = { repository: 'docker-local', image: 'team/app' }
   assert.deepEqual(byAlice, {
     type: 'pushed',
     by: 'alice',
+    with: 'password',
     address: '203.0.113.9',
     requestId: 'one',
     ...team,
@@ -72,6 +73,16 @@ test('it tells who pushed and deleted what, from where, and of blobs nothing', a
   assert.deepEqual(pushed?.image, 'app')
   assert.deepEqual(deleted, { ...byAdmin, requestId: 'four', repository: 'other', image: 'app' })
   assert.deepEqual(emptied, { ...byAdmin, requestId: 'five', repository: 'other' })
+})
+
+test('it tells how whoever pushed has shown who they are', async () => {
+  const withToken = alice.withToken(await alice.token('repository:shown/token:pull,push'))
+  await withToken.push('shown/token', 'v1', tinyImage('by a token'))
+  const access = (await makeToken(registry, 'alice')).token
+  await anonymous.as({ name: 'alice', password: access }).push('shown/access', 'v1', tinyImage('by an access token'))
+  const shown = async (image: string) =>
+    (await entries(`?type=pushed&image=shown/${image}`)).map((entry) => entry['with'])
+  assert.deepEqual([await shown('token'), await shown('access')], [['docker token'], ['access']])
 })
 
 test('a client that nobody forwards has the address of its connection', async () => {
@@ -110,6 +121,8 @@ test('it is asked by time, types, user, repository and image, and outlives a res
   assert.deepEqual(await tags('?image=team/app&from=2020-01-01&to=2100-01-01T00:00:00%2B01:00'), ['v3'])
   const [newest] = await entries('', admin)
   assert.deepEqual(await tags(`?from=${String(newest?.at)}&type=deleted`), ['no v2'])
+  const [first, second] = await entries('?type=pushed&by=admin&limit=2', admin)
+  assert.deepEqual(await tags(`?type=pushed&by=admin&to=${String(first?.at)}&limit=1`), [String(second?.tags)])
   assert.deepEqual(await tags('?from=2100-01-01'), [])
   assert.deepEqual(await tags('?to=2020-01-01'), [])
   assert.deepEqual(await readdir(join(registry.dataDirectory, 'audit')), ['audit.jsonl'])

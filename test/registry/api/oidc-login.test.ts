@@ -4,6 +4,7 @@ import { clientId, startOidcProvider } from '../../helpers/oidc-provider.ts'
 import { locationOf, type Answer, type Question, type RegistryClient } from '../../helpers/registry-client.ts'
 import { rest } from '../../helpers/rest.ts'
 import { startTestRegistry } from '../../helpers/registry.ts'
+import { addUser, makeStandingToken, onAccess } from '../../helpers/users.ts'
 
 const paths = '/artifactory/api/oidc/company'
 const sessionPath = '/artifactory/api/security/session'
@@ -11,6 +12,7 @@ const origin = 'https://registry.test'
 const accounts = {
   alice: { preferred_username: 'alice', groups: ['developers', 'admins'] },
   bob: { preferred_username: 'bob', groups: [] },
+  carol: { preferred_username: 'carol', groups: [] },
   taken: { preferred_username: 'admin' },
 }
 const provider = await startOidcProvider({
@@ -229,6 +231,28 @@ test('who logs in, and what comes to nothing, is recorded with the provider and 
   const reason = 'admin is the name of a user who does not come from company'
   assert.deepEqual(denied, { type: 'login.failed', ...from, reason })
   assert.match(String(refused?.['reason']), /it answers access_denied$/)
+})
+
+test('a session is worth nothing once its name is that of somebody whom the provider does not know', async () => {
+  const browser = new Browser()
+  await browser.logIn('carol')
+  assert.equal(await browser.user(), 'carol')
+  assert.equal((await browser.ask('GET', '/artifactory/api/security/users/carol')).status, 200)
+  await onAccess(registry, (access) => access.removeUser('carol'))
+  assert.equal(await browser.user(), 401)
+  await addUser(registry, 'carol')
+  assert.equal(await browser.user(), 401)
+  assert.equal((await browser.ask('GET', '/artifactory/api/security/users/carol')).status, 401)
+})
+
+test('a key that is shown beside a session is what counts', async () => {
+  const browser = new Browser()
+  await browser.logIn('alice')
+  const ask = async (key: string) =>
+    (await browser.ask('GET', '/artifactory/api/security/audit', { headers: { 'x-jfrog-art-api': key } })).status
+  assert.equal(await ask(await makeStandingToken(registry, 'bob', 'api key')), 403)
+  assert.equal(await ask('wrong'), 401)
+  assert.equal(await ask(await makeStandingToken(registry, 'alice', 'api key')), 200)
 })
 
 test('another site can log nobody out', async () => {

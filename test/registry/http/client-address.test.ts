@@ -35,7 +35,7 @@ for (const [what, forwardedFor, expected] of [
   ['proxies behind it', '198.51.100.1,203.0.113.9 , 10.1.2.3, ::1', '203.0.113.9'],
   ['a proxy of ours that a client made up', '10.1.2.3, 203.0.113.9', '203.0.113.9'],
   ['a proxy in the form of IPv6', '203.0.113.9, ::ffff:10.1.2.3', '203.0.113.9'],
-  ['no address behind it', '203.0.113.9, unknown, _hidden,, 1.2.3, 1.2.3.4.5', '203.0.113.9'],
+  ['no address before it', 'unknown, _hidden,, 1.2.3.4.5, 203.0.113.9, ::1', '203.0.113.9'],
   ['a port', '203.0.113.9:4711', '203.0.113.9'],
   ['brackets', '[2001:db8::9]', '2001:db8::9'],
   ['brackets and a port', '[2001:db8::9]:4711', '2001:db8::9'],
@@ -46,6 +46,15 @@ for (const [what, forwardedFor, expected] of [
   test(`X-Forwarded-For with ${what} is understood of those we trust`, () => {
     for (const peer of ['unix', '127.0.0.1', '::ffff:10.9.9.9', '::1'])
       assert.equal(seen(peer, { 'x-forwarded-for': forwardedFor, 'x-real-ip': '192.0.2.7' }), expected)
+  })
+
+for (const last of ['unknown', '_hidden', '', '1.2.3', '1.2.3.4.5'])
+  test(`what stands before "${last}" in X-Forwarded-For may be made up, and counts for nothing`, () => {
+    for (const hops of ['', ', 10.1.2.3']) {
+      const forwarded = { 'x-forwarded-for': `198.51.100.1, ${last}${hops}` }
+      assert.equal(seen('unix', { ...forwarded, 'x-real-ip': '192.0.2.7' }), '192.0.2.7')
+      assert.equal(seen('127.0.0.1', forwarded), undefined)
+    }
   })
 
 test('without a client in X-Forwarded-For it is X-Real-IP, and without that nobody knows', () => {

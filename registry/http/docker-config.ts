@@ -7,6 +7,7 @@ import { callerOf } from './identify.ts'
 import { originOf } from './origin.ts'
 import { publicOrigin } from './public-url.ts'
 import type { Services } from './services.ts'
+import { challengeBasic } from './v2/challenge.ts'
 
 /**
  * Artifactory's `<v1|v2>/auth`: what to put into docker's configuration by hand, with a secret in place of the password that can be
@@ -82,6 +83,6 @@ async function loginOf(ctx: Context, services: Services): Promise<Login> {
   } catch (error) {
     if (!(error instanceof RegistryError) || error.code !== 'UNAUTHORIZED') throw error
   }
-  ctx.set('WWW-Authenticate', 'Basic realm="Caisson"')
+  challengeBasic(ctx)
   throw new RegistryError('UNAUTHORIZED')
 }

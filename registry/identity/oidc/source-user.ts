@@ -1,12 +1,11 @@
 import type { OidcProvider } from '../../config.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { JsonObject } from '../../domain/json.ts'
+import { isUserName, userNameForm } from '../../domain/user-name.ts'
 import type { SourceUser } from '../user-source.ts'
 import { claimAt, valuesAt } from './claims.ts'
 
 type UserClaims = Pick<OidcProvider, 'userClaim' | 'groupsClaim' | 'groupMapping' | 'adminGroup'>
-
-const userName = /^[a-z0-9][a-z0-9._@-]{0,63}$/i
 
 /** Whom the provider's claims are about. Throws DENIED when they name nobody who could be a user here. */
 export function sourceUserOf(provider: string, claims: JsonObject, config: UserClaims): SourceUser {
@@ -30,11 +29,7 @@ function nameOf(provider: string, claims: JsonObject, userClaim: string): string
   // OpenID Connect Core 1.0 §5.1: what is not verified may be anybody's address.
   if (userClaim === 'email' && claims['email_verified'] !== true)
     throw denied(provider, 'it has not verified the e-mail address that is the user name')
-  if (!userName.test(name) || name.toLowerCase() === 'anonymous')
-    throw denied(
-      provider,
-      `its claim ${userClaim} is no user name here: expected at most 64 letters, digits, ".", "_", "@" and "-", and not anonymous`,
-    )
+  if (!isUserName(name)) throw denied(provider, `its claim ${userClaim} is no user name here: expected ${userNameForm}`)
   return name
 }
 

@@ -10,7 +10,9 @@ import { keepLog, type KeptLog } from '../../helpers/kept-log.ts'
 import { run } from '../../helpers/program.ts'
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
 
-const hashed = async (password: string, cost = 4) => hash(password, { cost, version: '2y' })
+/** The hash is the same for passwords like these, whichever of its spellings it has. */
+const hashed = async (password: string, cost = 4, version = '2y') =>
+  (await hash(password, cost)).replace(/^\$2.\$/, `$$${version}$$`)
 const alice = `alice:${await hashed('of alice')}\n`
 const bob = `bob:${await hashed('of bob')}\n`
 
@@ -59,7 +61,7 @@ test('a user of the file logs in with the password of the file, and is in the co
 
 test('all three spellings of bcrypt count, and so do comments, blank lines and line ends of Windows', async (t) => {
   const versions = await Promise.all(
-    (['2a', '2b', '2y'] as const).map(async (version) => `u${version}:${await hash('x', { cost: 4, version })}`),
+    (['2a', '2b', '2y'] as const).map(async (version) => `u${version}:${await hashed('x', 4, version)}`),
   )
   const { source, kept } = await opened(t, `# people\r\n\r\n${versions.join('\r\n')}\r\n`)
   for (const name of ['u2a', 'u2b', 'u2y']) assert.equal((await source.checkPassword(name, 'x'))?.name, name)

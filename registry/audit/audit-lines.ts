@@ -6,10 +6,12 @@ import { auditTypes, type AuditEntry, type AuditType } from './audit-log.ts'
 /** Of each field, in UTF-8: clients choose much of what is recorded. */
 const maxFieldBytes = 1024
 const ellipsis = '…'
+/** What a terminal would act on, or show in another order: names are whatever somebody sends. */
+const unprintable = /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
 
 /** One line of JSON, without its end: the time first, then what there is to say. */
 export function formatLine({ at, tags, ...event }: AuditEntry): string {
-  return JSON.stringify({
+  const line = JSON.stringify({
     at: at.toISOString(),
     type: event.type,
     by: cut(event.by),
@@ -25,6 +27,7 @@ export function formatLine({ at, tags, ...event }: AuditEntry): string {
     reason: cut(event.reason),
     times: event.times,
   })
+  return line.replaceAll(unprintable, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** Undefined for what is no event: a line that was torn, or one of somebody else's. */

@@ -2,7 +2,6 @@ import { createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { UserPrincipal } from '../domain/permissions.ts'
 import type { AccessTokens, Secrets, TokenKind, TokenRecord } from '../storage/access-store.ts'
 import { atMost } from './at-most.ts'
-import { passwordStamp } from './verified-passwords.ts'
 import type { Directory } from './directory.ts'
 import { parseTokenScope, userScope, withinScope, type TokenScope } from './token-scope.ts'
 
@@ -93,8 +92,7 @@ export async function openAccessTokens(
     if (!isGood(record)) return undefined
     const user = await directory.find(record.user)
     if (!user && !record.standsAlone) return undefined
-    if (record.passwordStamp !== undefined && (!user || passwordStamp(user.record) !== record.passwordStamp))
-      return undefined
+    if (record.passwordStamp !== undefined && user?.passwordStamp !== record.passwordStamp) return undefined
     const owner = user?.principal
     const known = narrowed.get(record)
     if (known && known.owner === owner) return known.shown
@@ -126,7 +124,7 @@ export async function openAccessTokens(
       secretHash: hash('sha256', secret, 'hex'),
       scope: wish.scope ?? userScope,
       standsAlone: owner === undefined && standsAlone(parseTokenScope(wish.scope ?? userScope)),
-      passwordStamp: endsWithPassword.has(wish.kind) && owner ? passwordStamp(owner.record) : undefined,
+      passwordStamp: endsWithPassword.has(wish.kind) ? owner?.passwordStamp : undefined,
       description: wish.description,
       issuedAt,
       expiresAt: wish.lifeSeconds === undefined ? undefined : new Date(issuedAt.getTime() + wish.lifeSeconds * 1000),

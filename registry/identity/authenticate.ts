@@ -10,7 +10,7 @@ import type { Directory } from './directory.ts'
 import type { LoginAttempts } from './login-attempts.ts'
 import type { TokenContents, TokenOwner, Tokens } from './tokens.ts'
 import { openRecentCallers, type Recent } from './recent-callers.ts'
-import { passwordStamp, type PasswordCheck } from './verified-passwords.ts'
+import type { PasswordCheck } from './verified-passwords.ts'
 
 /** Who sent a request, and how that is known. */
 export type Caller =
@@ -74,9 +74,11 @@ export function openIdentities(parts: Parts): Identities {
   const recent = openRecentCallers<Caller>(directory, () => (parts.now?.() ?? new Date()).getTime())
 
   const byPassword = async (user: UserRecord): Promise<Recent<Login> | undefined> => {
-    const principal = (await directory.find(user.name))?.principal
-    const owner = { user: user.name, passwordStamp: passwordStamp(user) }
-    return principal && { caller: { by: 'login', principal, owner, with: 'password' }, untilMs: Infinity }
+    const known = await directory.find(user.name)
+    if (!known) return undefined
+    const { principal, passwordStamp } = known
+    const owner = { user: user.name, passwordStamp }
+    return { caller: { by: 'login', principal, owner, with: 'password' }, untilMs: Infinity }
   }
   /** Undefined: it is none of ours, has ended, or cannot be used so. */
   const byAccessToken = async (text: string, name?: string): Promise<Recent<Login> | undefined> => {
@@ -145,9 +147,7 @@ export function openIdentities(parts: Parts): Identities {
       return shown && { principal: shown.principal, untilMs: endOf(shown.record) }
     }
     const known = await directory.find(user)
-    return known && passwordStamp(known.record) === stamp
-      ? { principal: known.principal, untilMs: Infinity }
-      : undefined
+    return known && known.passwordStamp === stamp ? { principal: known.principal, untilMs: Infinity } : undefined
   }
 
   const recognise = async (credentials: Credentials, from: () => Origin): Promise<Recent<Caller>> => {

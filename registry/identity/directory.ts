@@ -5,7 +5,8 @@ import type { UserPrincipal } from '../domain/permissions.ts'
 import type { AccessStore, TokenRecord, UserRecord } from '../storage/access-store.ts'
 import type { AccessAdministration } from './access-administration.ts'
 import { principalFor } from './principal.ts'
-import type { UserSource } from './user-source.ts'
+import { passwordStamp } from './password-stamp.ts'
+import type { SourceUser, UserSource } from './user-source.ts'
 
 /** Who there is and what they may do, kept in memory for as long as nothing about it changes. */
 export interface Directory {
@@ -22,6 +23,8 @@ export interface KnownUser {
   readonly record: UserRecord
   /** The same object until something about the user changes. */
   readonly principal: UserPrincipal
+  /** See {@link passwordStamp}. */
+  readonly passwordStamp: string
 }
 
 interface Parts {
@@ -106,28 +109,30 @@ function remember<value>(map: Map<string, value>, key: string, value: value): vo
 async function findUser(parts: Parts, name: string): Promise<KnownUser | undefined> {
   const { administration } = parts
   const record = await administration.findUser(name)
-  if (!record || !(await isStillThere(record, parts))) return undefined
+  const seen = record && (await seenNow(record, parts))
+  if (!seen) return undefined
   const fresh = record.realm === 'internal' ? record : ((await administration.findUser(name)) ?? record)
-  return { record: fresh, principal: await principalFor(administration, fresh) }
+  const stamp = passwordStamp(fresh, seen.passwordStamp)
+  return { record: fresh, principal: await principalFor(administration, fresh), passwordStamp: stamp }
 }
 
-/** A realm that cannot be asked now keeps its users: it is they who would be locked out with it. */
-async function isStillThere(
+/** Undefined when it is there no longer. A realm that cannot be asked now keeps its users: it is they who would be locked out with it. */
+async function seenNow(
   { name, realm }: UserRecord,
   { administration, sources, oidcProviders, log }: Parts,
-): Promise<boolean> {
-  if (realm === 'internal') return true
-  if (realm.startsWith('oidc:')) return oidcProviders.includes(realm.slice('oidc:'.length))
+): Promise<Pick<SourceUser, 'passwordStamp'> | undefined> {
+  if (realm === 'internal') return {}
+  if (realm.startsWith('oidc:')) return oidcProviders.includes(realm.slice('oidc:'.length)) ? {} : undefined
   const source = sources.find((source) => source.realm === realm)
-  if (!source) return false
+  if (!source) return undefined
   try {
     const user = await source.findUser(name)
-    if (!user) return false
+    if (!user) return undefined
     const { admin, email, groups } = user
-    return await administration.keepRealmUser({ name, realm, admin, email, realmGroups: groups })
+    return (await administration.keepRealmUser({ name, realm, admin, email, realmGroups: groups })) ? user : undefined
   } catch (error) {
     if (!(error instanceof RegistryError) || error.code !== 'UNAVAILABLE') throw error
     log.warn({ err: error, user: name, realm }, 'the user is taken as last seen')
-    return true
+    return {}
   }
 }

@@ -1,5 +1,5 @@
 import { verify } from '@node-rs/bcrypt'
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHmac, hash, randomBytes } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import type { HtpasswdConfig } from '../config.ts'
@@ -19,7 +19,13 @@ export async function openHtpasswd(config: HtpasswdConfig, log: Logger, now = Da
   await file.open()
   const inTurn = atMost(concurrentHashes)
   const key = randomBytes(32)
-  const user = (name: string): SourceUser => ({ name, email: undefined, groups: config.groups, admin: false })
+  const user = (name: string, hashed: string): SourceUser => ({
+    name,
+    email: undefined,
+    groups: config.groups,
+    admin: false,
+    passwordStamp: hash('sha256', hashed, 'base64url'),
+  })
 
   /** Somebody's, always the same for a name: a user who is not there takes as long as one who is, and is as slow each time. */
   function decoy(name: string, hashes: ReadonlyMap<string, string>): string | undefined {
@@ -33,12 +39,13 @@ export async function openHtpasswd(config: HtpasswdConfig, log: Logger, now = Da
     async checkPassword(name, password) {
       const hashes = await file.hashes()
       const own = hashes.get(name)
-      const hash = own ?? decoy(name, hashes)
-      const right = hash !== undefined && (await inTurn(() => verify(password, hash)))
-      return right && own !== undefined ? user(name) : undefined
+      const asked = own ?? decoy(name, hashes)
+      const right = asked !== undefined && (await inTurn(() => verify(password, asked)))
+      return right && own !== undefined ? user(name, own) : undefined
     },
     async findUser(name) {
-      return (await file.hashes()).has(name) ? user(name) : undefined
+      const own = (await file.hashes()).get(name)
+      return own === undefined ? undefined : user(name, own)
     },
   }
 }

@@ -4,6 +4,8 @@ export interface SourceUser {
   readonly email: string | undefined
   readonly groups: readonly string[]
   readonly admin: boolean
+  /** Another one after each change of the password. Undefined: the source does not tell. */
+  readonly passwordStamp?: string | undefined
 }
 
 /** Users and passwords that are kept elsewhere. */

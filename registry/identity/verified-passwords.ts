@@ -93,8 +93,3 @@ export async function openPasswordCheck({ directory, administration, sources }: 
     },
   }
 }
-
-/** Another one after each change of the password; says nothing of it. Undefined: it is kept elsewhere, or there is none. */
-export function passwordStamp({ passwordHash }: UserRecord): string | undefined {
-  return passwordHash === undefined ? undefined : hash('sha256', passwordHash, 'base64url').slice(0, 16)
-}

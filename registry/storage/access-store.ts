@@ -121,7 +121,6 @@ export interface AccessTokens {
   /** Not kept when the disk is full. */
   recordTokenUse(id: string, at: Date): Promise<void>
   removeToken(id: string): Promise<boolean>
-  removeTokensOf(user: string, kind: TokenKind): Promise<number>
   /** The newest first; of everybody, or of one user. */
   listTokens(user: string | undefined): Promise<readonly TokenRecord[]>
   removeExpiredTokens(before: Date): Promise<number>

@@ -31,9 +31,6 @@ export function sqlAccessTokens(db: MetadataDatabase): AccessTokens {
 
     removeToken: (id) => remove(db, (tokens) => tokens.where('id', '=', id)).then((removed) => removed > 0),
 
-    removeTokensOf: (user, kind) =>
-      remove(db, (tokens) => tokens.where('user_name', '=', user).where('kind', '=', kind)),
-
     listTokens: async (user) => {
       const listed = user === undefined ? all : all.where('user_name', '=', user)
       return (await listed.orderBy('issued_at', 'desc').orderBy('id').execute()).map(tokenOf)

@@ -68,6 +68,8 @@ export function sqlUsers(db: MetadataDatabase): Users {
 }
 
 async function insert(db: MetadataDatabase, user: UserRecord, groups: readonly string[]): Promise<void> {
+  // Whatever somebody of that name had before, or an admin made for it, is not this one's.
+  await db.deleteFrom('access_tokens').where('user_name', '=', user.name).execute()
   await db.insertInto('users').values(rowOf(user)).execute()
   const joined = new Set([...(await autoJoinGroups(db)), ...groups])
   for (const group of joined) await addMembership(db, group, user.name)

@@ -82,3 +82,10 @@ test('of what is there, only what has the right form counts', () => {
   const line = `{"at":"2026-11-24T20:31:47.255Z","type":"pushed","by":1,"repository":"No Key","tags":["v1",2,"no tag"],"digest":"md5:0","times":-1,"more":1}`
   assert.deepEqual(plain(parseLine(line)), { at: at.toISOString(), type: 'pushed', tags: ['v1'] })
 })
+
+test('what a terminal would act on, or show in another order, is written as an escape and read as it was', () => {
+  const by = 'a\u009b31mb\u202ec\u200bd'
+  const line = formatLine({ at: new Date(0), type: 'refused', by })
+  assert.doesNotMatch(line, /[^ -~]/)
+  assert.equal(parseLine(line)?.by, by)
+})

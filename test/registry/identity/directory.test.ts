@@ -4,7 +4,7 @@ import { RegistryError } from '../../../registry/domain/errors.ts'
 import { isRepositoryKey, parseImageName } from '../../../registry/domain/names.ts'
 import { anonymous } from '../../../registry/domain/permissions.ts'
 import type { SourceUser, UserSource } from '../../../registry/identity/user-source.ts'
-import type { GroupRecord } from '../../../registry/storage/access-store.ts'
+import type { GroupRecord, UserRecord } from '../../../registry/storage/access-store.ts'
 import type { MetadataStore } from '../../../registry/storage/metadata-store.ts'
 import { openSqliteMetadata } from '../../../registry/storage/sqlite-metadata.ts'
 import { identityOn } from '../../helpers/identity.ts'
@@ -209,4 +209,28 @@ test('a realm does not change a user of the same name who comes from elsewhere',
     groups: [],
   })
   assert.equal(realm.asked, 0)
+})
+
+test('the stamp of a password is another one for another password, another realm and a robot, and the same after a restart', async () => {
+  const stampOf = async (rest: Partial<UserRecord>, realm?: Realm) => {
+    const record = userNamed('carol', rest)
+    const { directory } = identityOn({ ...store, findUser: async () => record }, {}, realm ? [realm] : [])
+    return (await directory.find('carol'))?.passwordStamp
+  }
+  const told = new Realm()
+  told.user = { name: 'carol', email: undefined, groups: [], admin: false, passwordStamp: 'of the file' }
+  await keepCarol()
+  const all: readonly (readonly [Partial<UserRecord>, Realm?])[] = [
+    [{ passwordHash: 'one' }],
+    [{ passwordHash: 'another' }],
+    [{ passwordHash: undefined }],
+    [{ passwordHash: undefined, kind: 'robot' }],
+    [{ passwordHash: undefined, realm: 'oidc:company' }],
+    [{ passwordHash: undefined, realm: 'ldap' }, new Realm()],
+    [{ passwordHash: undefined, realm: 'ldap' }, told],
+  ]
+  const stamps = await Promise.all(all.map((each) => stampOf(...each)))
+  assert.ok(!stamps.includes(undefined))
+  assert.equal(new Set(stamps).size, all.length)
+  assert.deepEqual(await Promise.all(all.map((each) => stampOf(...each))), stamps)
 })

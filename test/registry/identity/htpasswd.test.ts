@@ -46,8 +46,11 @@ async function opened(t: TestContext, text: string, groups: string[] = []): Prom
 test('a user of the file logs in with the password of the file, and is in the configured groups', async (t) => {
   const { source } = await opened(t, alice + bob, ['devs'])
   const expected = { name: 'alice', email: undefined, groups: ['devs'], admin: false }
-  assert.deepEqual(await source.checkPassword('alice', 'of alice'), expected)
-  assert.deepEqual(await source.findUser('alice'), expected)
+  const loggedIn = await source.checkPassword('alice', 'of alice')
+  const { passwordStamp, ...rest } = loggedIn ?? {}
+  assert.deepEqual(rest, expected)
+  assert.deepEqual(await source.findUser('alice'), loggedIn)
+  assert.notEqual((await source.findUser('bob'))?.passwordStamp, passwordStamp)
   for (const [name, password] of [
     ['alice', 'of bob'],
     ['alice', ''],

@@ -81,11 +81,9 @@ describe('docker with users that are kept elsewhere', { skip: without(...program
     await keepInFile('hugo')
     const stranger = await engine.client()
     // The file is looked at once a second.
-    let outcome
-    do outcome = await logIn(stranger, 'files', 'hanna')
-    while (outcome.exitCode === 0)
+    while ((await logIn(stranger, 'files', 'hanna')).exitCode === 0) continue
 
-    refused(outcome, /unauthorized: wrong user name or password/)
+    refused(await logIn(stranger, 'files', 'hanna'), /unauthorized: wrong user name or password/)
     const image = `${company.host('files')}/of-a-file:1`
     refused(await hanna.attempt('push', image), /unauthorized: wrong user name or password/)
     assert.match((await logIn(stranger, 'files', 'hugo')).stdout, /Login Succeeded/)

@@ -4,9 +4,9 @@ import type { Digest, DigestAlgorithm } from '../domain/digest.ts'
 import { RegistryError } from '../domain/errors.ts'
 import { parseManifest, type Manifest, type ManifestContents } from '../domain/manifest.ts'
 import type { ImageName, Reference, RepositoryKey, Tag } from '../domain/names.ts'
-import { noTag } from '../domain/tag-set.ts'
 import type { BlobStore, UploadId } from '../storage/blob-store.ts'
 import type { ImageRef, Images, MayTake, Page, ReferrerQuery, UploadOwners, Use } from '../storage/metadata-store.ts'
+import { ImmutableTags } from './immutable-tags.ts'
 import type { BlobHandle, PushRights, PushTarget, Repository } from './repository.ts'
 
 const deletionCheckMs = 50
@@ -37,12 +37,14 @@ export class LocalRepository implements Repository, PushTarget {
   readonly #blobs: BlobStore
   readonly #metadata: Images & UploadOwners
   readonly #limits: LocalLimits
+  readonly #immutable: ImmutableTags | undefined
 
   constructor(key: RepositoryKey, { blobs, metadata }: Storage, limits: LocalLimits = {}) {
     this.key = key
     this.#blobs = blobs
     this.#metadata = metadata
     this.#limits = limits
+    this.#immutable = limits.immutableTags && new ImmutableTags(key, limits.immutableTags)
   }
 
   get pushTarget(): PushTarget {
@@ -83,14 +85,14 @@ export class LocalRepository implements Repository, PushTarget {
   ): Promise<ManifestContents> {
     const contents = parseManifest(manifest.mediaType, manifest.bytes)
     if (mayName) await refuseHidden([...contents.blobs, ...contents.entries], mayName)
-    await this.#withFixedTags(image, mayTake, (mayTake) =>
+    await this.#keepingImmutable(image, mayTake, (mayTake) =>
       this.#metadata.putManifest(this.#of(image), manifest, contents, tags, mayTake),
     )
     return contents
   }
 
   async deleteManifest(image: ImageName, reference: Reference, mayTake: MayTake = always): Promise<boolean> {
-    return this.#withFixedTags(image, mayTake, (mayTake) =>
+    return this.#keepingImmutable(image, mayTake, (mayTake) =>
       this.#metadata.deleteManifest(this.#of(image), reference, mayTake),
     )
   }
@@ -104,19 +106,14 @@ export class LocalRepository implements Repository, PushTarget {
   }
 
   async deleteImage(image: ImageName): Promise<boolean> {
-    if (!this.#limits.immutableTags) return this.#metadata.deleteImage(this.#of(image))
-    return this.#withFixedTags(image, always, (mayTake) => this.#metadata.deleteImage(this.#of(image), mayTake))
+    // Without such tags none needs looking at.
+    if (!this.#immutable) return this.#metadata.deleteImage(this.#of(image))
+    return this.#immutable.keep(image, always, (mayTake) => this.#metadata.deleteImage(this.#of(image), mayTake))
   }
 
   async deleteImages(): Promise<number> {
-    const { immutableTags } = this.#limits
-    if (!immutableTags) return this.#metadata.deleteImages(this.key)
-    return orImmutable(this.key, () =>
-      this.#metadata.deleteImages(this.key, (image) => {
-        const fixed = immutableTags.tagsOf(image)
-        return (tag) => !fixed.has(tag)
-      }),
-    )
+    if (!this.#immutable) return this.#metadata.deleteImages(this.key)
+    return this.#immutable.keepAll((mayTake) => this.#metadata.deleteImages(this.key, mayTake))
   }
 
   async mount(image: ImageName, digest: Digest, from: ImageRef): Promise<boolean> {
@@ -191,25 +188,12 @@ export class LocalRepository implements Repository, PushTarget {
     throw new RegistryError('UNAVAILABLE', { message: 'the blob is just being deleted: try again', detail: { digest } })
   }
 
-  /** Immutable tags stay where they are, whoever asks. */
-  async #withFixedTags<result>(
+  async #keepingImmutable<result>(
     image: ImageName,
     mayTake: MayTake,
     change: (mayTake: MayTake) => Promise<result>,
   ): Promise<result> {
-    const immutable = this.#limits.immutableTags?.tagsOf(image) ?? noTag
-    if (immutable.extent === 'none') return change(mayTake)
-    // What the caller itself may not is said first: that is the nearer reason.
-    const refused = new Set<string>()
-    return orImmutable(
-      this.key,
-      () =>
-        change((tag) => {
-          if (!mayTake(tag)) refused.add(tag)
-          return mayTake(tag) && !immutable.has(tag)
-        }),
-      (tag) => !refused.has(tag),
-    )
+    return this.#immutable ? this.#immutable.keep(image, mayTake, change) : change(mayTake)
   }
 
   #of(image: ImageName): ImageRef {
@@ -234,23 +218,6 @@ async function refuseHidden(named: readonly Digest[], mayName: (digest: Digest) 
   const missing: Digest[] = []
   for (const digest of new Set(named)) if (!(await mayName(digest))) missing.push(digest)
   if (missing.length > 0) throw new RegistryError('MANIFEST_BLOB_UNKNOWN', { detail: { missing: missing.sort() } })
-}
-
-/** TAG_FIXED of an immutable tag becomes DENIED with that reason. */
-async function orImmutable<result>(
-  repository: RepositoryKey,
-  change: () => Promise<result>,
-  isImmutable: (tag: string) => boolean = always,
-): Promise<result> {
-  try {
-    return await change()
-  } catch (cause) {
-    if (!(cause instanceof RegistryError) || cause.code !== 'TAG_FIXED') throw cause
-    const { tag } = cause.detail as { readonly tag: string }
-    if (!isImmutable(tag)) throw cause
-    const message = `the tag ${tag} is immutable: ${repository} has it in its immutableTags`
-    throw new RegistryError('DENIED', { message, detail: { tag }, cause })
-  }
 }
 
 function uploadUnknown(id: UploadId): RegistryError {

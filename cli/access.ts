@@ -7,7 +7,7 @@ import { openAccessTokens, type AccessTokenService } from '../registry/identity/
 import { declaredWithoutPasswords } from '../registry/identity/declared-access.ts'
 import { openDirectory } from '../registry/identity/directory.ts'
 import type { AccessSettings } from '../registry/domain/access-rules.ts'
-import type { RepositoryKey } from '../registry/domain/names.ts'
+import { accessSettings } from '../registry/repositories/places.ts'
 import { suggestion } from '../registry/domain/nearest.ts'
 import type { UserRecord } from '../registry/storage/access-store.ts'
 import { openSqliteMetadata } from '../registry/storage/sqlite-metadata.ts'
@@ -51,7 +51,7 @@ async function onDatabase<result>(config: CaissonConfig, use: (access: Access) =
   const { registry } = config
   await using store = await openSqliteMetadata(existingDatabase(config))
   const administration = administerAccess(store, declaredWithoutPasswords(registry))
-  const settings = { ...registry, kindOf: (key: RepositoryKey) => registry.repositories[key]?.type }
+  const settings = accessSettings(registry)
   const log = pino({ enabled: false })
   const directory = openDirectory({
     administration,

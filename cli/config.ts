@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { isMap, isNode, isScalar, LineCounter, parseDocument, type Document } from 'yaml'
 import type { GatewayConfig } from '../gateway/config.ts'
-import type { RegistryConfig } from '../registry/config.ts'
+import type { RegistryConfig, RepositoryConfig } from '../registry/config.ts'
 import { checkConfig, hostsTwice, type ConfigProblem } from './config-checks.ts'
 import { explainIssues } from './config-issues.ts'
 import { configSchema } from './config-schema.ts'
@@ -148,6 +148,19 @@ function registryWithPaths(registry: RegistryConfig, absolute: Absolute): Regist
     database: `sqlite:${absolute(registry.database.slice('sqlite:'.length))}`,
     audit: { ...registry.audit, file: registry.audit.file === 'off' ? 'off' : absolute(registry.audit.file) },
     oidc: oidcWithPaths(registry.oidc, absolute),
+    repositories: Object.fromEntries(
+      Object.entries(rest.repositories).map(([key, repository]) => [key, repositoryWithPaths(repository, absolute)]),
+    ),
+  }
+}
+
+function repositoryWithPaths(repository: RepositoryConfig, absolute: Absolute): RepositoryConfig {
+  if (repository.type !== 'remote') return repository
+  const { ca, clientCertificate: pair } = repository
+  return {
+    ...repository,
+    ...(ca !== undefined && { ca: absolute(ca) }),
+    ...(pair && { clientCertificate: { cert: absolute(pair.cert), key: absolute(pair.key) } }),
   }
 }
 

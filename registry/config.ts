@@ -5,6 +5,7 @@ import { bytesOf } from './domain/size.ts'
 import { accessFields, antPattern } from './config/access.ts'
 import { oidcSection } from './config/oidc.ts'
 import { duration, isNotZero, isShortEnough, maxDuration, maxPauseMs, size } from './config/quantities.ts'
+import { remoteFields } from './config/remote.ts'
 import { htpasswd, ldap } from './config/user-sources.ts'
 import type { Places } from './storage/places.ts'
 
@@ -42,15 +43,30 @@ const repository = z.discriminatedUnion('type', [
       .describe('Ant patterns over <image>/<tag>, like "**/v*": such tags are never moved or deleted, whoever asks.'),
     description: z.string().default('').describe('For people.'),
   }),
-  z.strictObject({
-    type: z.literal('remote'),
-    url: z.url({ protocol: /^https?$/ }).describe('The registry whose images are cached.'),
-    description: z.string().default('').describe('For people.'),
-  }),
+  z
+    .strictObject(remoteFields)
+    .refine(
+      ({ username, password, token, credentialHelper }) =>
+        [username ?? password, token, credentialHelper].filter((way) => way !== undefined).length <= 1,
+      {
+        error: 'say one of username and password, token, or credentialHelper',
+        path: ['credentialHelper'],
+      },
+    )
+    .refine(({ username, password }) => (username === undefined) === (password === undefined), {
+      error: 'username and password belong together',
+      path: ['username'],
+    }),
   z.strictObject({
     type: z.literal('virtual'),
     members: z.array(repositoryKey).min(1).describe('Repositories that answer here, first hit wins.'),
-    deployTo: repositoryKey.optional().describe('The local member that pushes go to.'),
+    deployTo: repositoryKey
+      .optional()
+      .describe('The local member that pushes go to. Default: nothing can be pushed here.'),
+    resolveTagsBy: z
+      .enum(['order', 'newest'])
+      .default('order')
+      .describe('Which member answers when several have a tag: the first one, or the one where it was moved last.'),
     description: z.string().default('').describe('For people.'),
   }),
 ])
@@ -184,6 +200,8 @@ export const registrySection = z.strictObject({
 
 export type RegistryConfig = z.output<typeof registrySection>
 export type RepositoryConfig = z.output<typeof repository>
+export type RemoteConfig = Extract<RepositoryConfig, { readonly type: 'remote' }>
+export type VirtualConfig = Extract<RepositoryConfig, { readonly type: 'virtual' }>
 export type { OidcProvider, WorkloadRule } from './config/oidc.ts'
 export type { HtpasswdConfig, LdapConfig } from './config/user-sources.ts'
 

@@ -10,6 +10,13 @@ export interface Metrics {
   readonly collectionSeconds: Counter
   readonly collectionFailures: Counter
   readonly expiredUploads: Counter
+  /** `outcome`: hit, miss, stale, or failed. */
+  readonly cacheRequests: Counter<'repository' | 'kind' | 'outcome'>
+  /** `outcome`: the status, or why there was none. */
+  readonly upstreamRequests: Counter<'repository' | 'outcome'>
+  readonly upstreamReceivedBytes: Counter<'repository'>
+  readonly upstreamRateLimit: Gauge<'repository'>
+  readonly upstreamRateLimitRemaining: Gauge<'repository'>
 }
 
 export function openMetrics(garbage: Pick<Garbage, 'countReviews'>): Metrics {
@@ -51,6 +58,36 @@ export function openMetrics(garbage: Pick<Garbage, 'countReviews'>): Metrics {
     expiredUploads: new Counter({
       name: 'caisson_uploads_expired_total',
       help: 'Uploads that nobody went on with and that were removed.',
+      registers,
+    }),
+    cacheRequests: new Counter({
+      name: 'caisson_cache_requests_total',
+      help: 'Manifests and blobs that remote repositories were asked for, and how it went.',
+      labelNames: ['repository', 'kind', 'outcome'],
+      registers,
+    }),
+    upstreamRequests: new Counter({
+      name: 'caisson_upstream_requests_total',
+      help: 'Requests to the registries behind remote repositories, by the status of the answer.',
+      labelNames: ['repository', 'outcome'],
+      registers,
+    }),
+    upstreamReceivedBytes: new Counter({
+      name: 'caisson_upstream_received_bytes_total',
+      help: 'Bytes of manifests and blobs that have come from upstream.',
+      labelNames: ['repository'],
+      registers,
+    }),
+    upstreamRateLimit: new Gauge({
+      name: 'caisson_upstream_rate_limit',
+      help: 'How many pulls the upstream allows in its window, as it says (Docker Hub does).',
+      labelNames: ['repository'],
+      registers,
+    }),
+    upstreamRateLimitRemaining: new Gauge({
+      name: 'caisson_upstream_rate_limit_remaining',
+      help: 'How many of them are left, as the upstream said last.',
+      labelNames: ['repository'],
       registers,
     }),
   }

@@ -5,7 +5,6 @@ import { openAuditLog } from './audit/file-audit-log.ts'
 import { noAuditLog } from './audit/no-audit-log.ts'
 import { placesOf, quotaBytesOf, type RegistryConfig } from './config.ts'
 import { milliseconds } from './domain/duration.ts'
-import type { RepositoryKey } from './domain/names.ts'
 import { bytesOf } from './domain/size.ts'
 import { openApp } from './http/app.ts'
 import { listen, type Listener } from './http/listener.ts'
@@ -32,6 +31,7 @@ import { tokenExpiry } from './jobs/token-expiry.ts'
 import { refuseUnfinishedRestore } from './jobs/unfinished-restore.ts'
 import { recoverUploads } from './jobs/upload-recovery.ts'
 import { openMetrics } from './metrics.ts'
+import { accessSettings } from './repositories/places.ts'
 import { openRepositories } from './repositories/repositories.ts'
 import { blobDirectories } from './storage/blob-directories.ts'
 import { openFilesystemBlobs } from './storage/filesystem-blobs.ts'
@@ -79,7 +79,7 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
   const firstAdmin = await ensureFirstAdmin(administration, dataDirectory, firstAdminPassword)
 
   const { sources } = opened.use(await openUserSources(config, log))
-  const settings = { ...config, kindOf: (key: RepositoryKey) => config.repositories[key]?.type }
+  const settings = accessSettings(config)
   const directory = openDirectory({
     administration,
     store: metadata,

@@ -18,6 +18,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'registry/storage',
     'registry/domain',
     'registry/config.ts',
+    'registry/config/secret-value.ts',
+    'registry/metrics.ts',
     'wire',
   ],
   'registry/identity': [

@@ -5,7 +5,7 @@ import type { Services } from '../http/services.ts'
 import { isReachable, tagsAllowed } from '../http/v2/access.ts'
 import { findRepository } from '../http/v2/address.ts'
 import { originOf } from '../http/origin.ts'
-import { pushTargetOf } from '../http/v2/call.ts'
+import { removalOf } from '../http/v2/call.ts'
 import { logChange, type Change } from '../http/v2/log-change.ts'
 import { principalOf, type Caller } from '../identity/authenticate.ts'
 import { challenge, identify } from './identify.ts'
@@ -77,24 +77,24 @@ async function isThere(call: Change, item: Item): Promise<boolean> {
     case 'repository':
       return true
     case 'image':
-      return pushTargetOf(call).hasImage(item.image)
+      return removalOf(call).hasImage(item.image)
     case 'manifest':
-      return (await call.repository.manifest(item.image, item.reference)) !== undefined
+      return removalOf(call).hasManifest(item.image, item.reference)
   }
 }
 
 /** False when it has gone meanwhile. */
 async function remove(ctx: Context, call: Change, item: Item): Promise<boolean> {
-  const target = pushTargetOf(call)
+  const removal = removalOf(call)
   switch (item.kind) {
     case 'repository': {
-      const images = await target.deleteImages()
+      const images = await removal.deleteImages()
       logChange(ctx, call, 'repository emptied', { images })
       return true
     }
     case 'image': {
       const { image } = item
-      if (!(await target.deleteImage(image))) return false
+      if (!(await removal.deleteImage(image))) return false
       logChange(ctx, { ...call, image }, 'image deleted', {})
       return true
     }
@@ -104,7 +104,7 @@ async function remove(ctx: Context, call: Change, item: Item): Promise<boolean> 
         repository: call.repository.key,
         image,
       })
-      if (!(await target.deleteManifest(image, reference, (tag) => allowed.has(tag)))) return false
+      if (!(await removal.deleteManifest(image, reference, (tag) => allowed.has(tag)))) return false
       logChange(ctx, { ...call, image }, 'manifest deleted', reference)
       return true
     }

@@ -2,20 +2,41 @@ import { compilePatterns, matchesEverything } from './ant-pattern.ts'
 import type { ImageName, RepositoryKey } from './names.ts'
 import type { PermissionTarget } from './permission-target.ts'
 import { anonymousName, type Action, type Limit, type Principal, type UserPrincipal } from './permissions.ts'
-import { everyTag, intersection, union, type TagSet } from './tag-set.ts'
+import { everyTag, intersection, noTag, union, type TagSet } from './tag-set.ts'
 
 export interface AccessSettings {
   readonly anonymousAccess: boolean
   /** Everywhere, nowhere, or the repositories where a login is asked for although anonymous access is on. */
   readonly forceAuthentication: boolean | readonly string[]
   /** Undefined for one that does not exist. */
-  kindOf(repository: RepositoryKey): 'local' | 'remote' | 'virtual' | undefined
+  placeOf(repository: RepositoryKey): RepositoryPlace | undefined
 }
+
+/** What of a repository matters to who may do what. */
+export type RepositoryPlace =
+  | { readonly kind: 'local' }
+  /** `nameOf` gives the one name that the image has there, of several that clients have for it. */
+  | { readonly kind: 'remote'; nameOf(image: ImageName): ImageName }
+  /** What it shows are its members' images; what is changed is changed in `deployTo`. */
+  | {
+      readonly kind: 'virtual'
+      readonly members: readonly RepositoryKey[]
+      readonly deployTo: RepositoryKey | undefined
+    }
 
 /** What everybody may do. Asking costs microseconds: everything that does not depend on the image is worked out once. */
 export interface AccessRules {
-  /** The tags of the image that the principal may do this with. Says nothing of whether anything exists. */
-  tagsOf(principal: Principal, action: Action, repository: RepositoryKey, image: ImageName): TagSet
+  /**
+   * The tags of the image that the principal may do this with. Says nothing of whether anything exists. Of a virtual repository, those of
+   * its members. `through`: the virtual repositories that it came to this one by; a limit to one of these is one to what is reached by it.
+   */
+  tagsOf(
+    principal: Principal,
+    action: Action,
+    repository: RepositoryKey,
+    image: ImageName,
+    through?: readonly RepositoryKey[],
+  ): TagSet
   /** How much of the repository: every image and tag, some, or nothing. */
   extentOf(principal: Principal, action: Action, repository: RepositoryKey): TagSet['extent']
 }
@@ -31,35 +52,68 @@ export function compileAccessRules(targets: readonly PermissionTarget[], setting
     return rules
   }
   const rulesFor = (principal: Principal, action: Action, repository: RepositoryKey): readonly Rule[] => {
-    if (principal.kind === 'anonymous' && !admitsAnonymous(settings, repository)) return []
     if (principal.kind === 'user' && principal.admin) return [everything]
     return rulesOf(principal).filter((rule) => rule.actions.has(action) && concerns(rule, repository, settings))
   }
   const limitsOf = limitCompiler()
+  /** Undefined: not limited. */
+  const limitsFor = (principal: Principal, action: Action, repositories: readonly RepositoryKey[]) =>
+    limitsOf(principal)?.filter(
+      (limit) => limit.actions.has(action) && repositories.some((key) => concerns(limit, key, settings)),
+    )
 
-  return {
-    tagsOf(principal, action, repository, image) {
-      const granted = union(rulesFor(principal, action, repository).map((rule) => rule.tagsOf(image)))
-      const limits = limitsOf(principal)
-      if (!limits || granted.extent === 'none') return granted
-      const relevant = limits.filter((limit) => limit.actions.has(action) && concerns(limit, repository, settings))
-      return intersection(granted, union(relevant.map((limit) => limit.tagsOf(image))))
-    },
-    extentOf(principal, action, repository) {
-      const limits = limitsOf(principal)
-      return least(
-        mostOf(rulesFor(principal, action, repository)),
-        limits
-          ? mostOf(limits.filter((limit) => limit.actions.has(action) && concerns(limit, repository, settings)))
-          : 'all',
-      )
-    },
+  const tagsIn: AccessRules['tagsOf'] = (principal, action, repository, image, through = []) => {
+    const place = settings.placeOf(repository)
+    const by = [...through, repository]
+    const members = membersFor(place, action, by)
+    if (members) return union(members.map((key) => tagsIn(principal, action, key, image, by)))
+    const name = place?.kind === 'remote' ? place.nameOf(image) : image
+    const granted = union(rulesFor(principal, action, repository).map((rule) => rule.tagsOf(name)))
+    const limits = limitsFor(principal, action, by)
+    if (!limits || granted.extent === 'none') return granted
+    return intersection(granted, union(limits.map((limit) => limit.tagsOf(name))))
   }
+  const extentIn = (
+    principal: Principal,
+    action: Action,
+    repository: RepositoryKey,
+    through: readonly RepositoryKey[],
+  ): TagSet['extent'] => {
+    const by = [...through, repository]
+    const members = membersFor(settings.placeOf(repository), action, by)
+    if (members) return greatest(members.map((key) => extentIn(principal, action, key, by)))
+    const limits = limitsFor(principal, action, by)
+    return least(mostOf(rulesFor(principal, action, repository)), limits ? mostOf(limits) : 'all')
+  }
+
+  // A login that is forced is forced for what the client asks, and not for what that leads to.
+  const isShutOut = (principal: Principal, asked: RepositoryKey) =>
+    principal.kind === 'anonymous' && !admitsAnonymous(settings, asked)
+  return {
+    tagsOf: (principal, action, repository, image, through = []) =>
+      isShutOut(principal, through[0] ?? repository) ? noTag : tagsIn(principal, action, repository, image, through),
+    extentOf: (principal, action, repository) =>
+      isShutOut(principal, repository) ? 'none' : extentIn(principal, action, repository, []),
+  }
+}
+
+/**
+ * The members that say who may do this; undefined where the repository itself does, also a virtual one in which nothing can be changed.
+ * Without those that it came by, should one lead back to itself.
+ */
+function membersFor(
+  place: RepositoryPlace | undefined,
+  action: Action,
+  by: readonly RepositoryKey[],
+): readonly RepositoryKey[] | undefined {
+  if (place?.kind !== 'virtual') return undefined
+  if (action === 'read') return place.members.filter((key) => !by.includes(key))
+  return place.deployTo === undefined ? undefined : [place.deployTo].filter((key) => !by.includes(key))
 }
 
 /** Anonymous is asked to log in where a login is forced, whatever the targets say. `repository`: undefined for any of them. */
 export function admitsAnonymous(
-  { anonymousAccess, forceAuthentication }: Omit<AccessSettings, 'kindOf'>,
+  { anonymousAccess, forceAuthentication }: Omit<AccessSettings, 'placeOf'>,
   repository: string | undefined,
 ): boolean {
   if (!anonymousAccess) return false
@@ -132,7 +186,7 @@ function compileLimit({ repository, pattern, actions }: Limit): Rule {
 
 function concerns({ repositories }: Rule, key: RepositoryKey, settings: AccessSettings): boolean {
   if (repositories.has('ANY') || repositories.has(key)) return true
-  switch (settings.kindOf(key)) {
+  switch (settings.placeOf(key)?.kind) {
     case 'local':
       return repositories.has('ANY LOCAL')
     case 'remote':
@@ -146,6 +200,11 @@ function concerns({ repositories }: Rule, key: RepositoryKey, settings: AccessSe
 function mostOf(rules: readonly Rule[]): TagSet['extent'] {
   if (rules.some(({ everywhere }) => everywhere)) return 'all'
   return rules.length > 0 ? 'some' : 'none'
+}
+
+function greatest(extents: readonly TagSet['extent'][]): TagSet['extent'] {
+  if (extents.includes('all')) return 'all'
+  return extents.includes('some') ? 'some' : 'none'
 }
 
 function least(one: TagSet['extent'], other: TagSet['extent']): TagSet['extent'] {

@@ -18,3 +18,8 @@ export function matchesGlob(glob: string, text: string): boolean {
   while (glob[g] === '*') g++
   return g === glob.length
 }
+
+/** Whether it could match a tag. */
+export function isTagGlob(text: string): boolean {
+  return /^[A-Za-z0-9_.*?-]{1,128}$/.test(text)
+}

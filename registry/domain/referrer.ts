@@ -10,8 +10,18 @@ export interface Referrer {
   readonly bytes: Uint8Array
 }
 
+/** As it stands in the answer to whoever asks for the referrers of a subject. */
+export interface ReferrerDescriptor {
+  readonly mediaType: string
+  readonly digest: Digest
+  /** Of the manifest, in bytes. */
+  readonly size: number
+  readonly artifactType?: string
+  readonly annotations?: JsonObject
+}
+
 /** OCI distribution 1.1, "Listing Referrers": a descriptor with the artifact type and the annotations of the manifest. */
-export function describeReferrer({ digest, mediaType, artifactType, bytes }: Referrer) {
+export function describeReferrer({ digest, mediaType, artifactType, bytes }: Referrer): ReferrerDescriptor {
   const annotations = annotationsOf(bytes)
   return {
     mediaType,

@@ -1,13 +1,16 @@
 import { quotaBytesOf, type RegistryConfig, type RepositoryConfig } from '../config.ts'
 import { compilePatterns } from '../domain/ant-pattern.ts'
 import { isRepositoryKey, type RepositoryKey } from '../domain/names.ts'
-import { LocalRepository, type Storage } from './local-repository.ts'
+import { LocalRepository, type Storage } from './local/local-repository.ts'
+import { namespacesOf } from './remote/image-names.ts'
 import type { Repository } from './repository.ts'
 import { UnservedRepository } from './unserved-repository.ts'
 
 export interface Repositories {
   /** Undefined when no repository has this key, or when it is no key at all. */
   find(key: string): Repository | undefined
+  /** The first remote one that caches the registry of that name. */
+  forNamespace(namespace: string): Repository | undefined
   /** In the order of the configuration. */
   list(): readonly Repository[]
 }
@@ -21,7 +24,16 @@ export function openRepositories(
     if (!isRepositoryKey(key)) throw new Error(`"${key}" is not a repository key`)
     byKey.set(key, openRepository(key, config, limits, storage))
   }
-  return { find: (key) => byKey.get(key), list: () => [...byKey.values()] }
+  const mirrors = new Map<string, Repository>()
+  for (const [key, config] of Object.entries(repositories).toReversed()) {
+    const repository = byKey.get(key)
+    if (config.type === 'remote' && repository) for (const name of namespacesOf(config)) mirrors.set(name, repository)
+  }
+  return {
+    find: (key) => byKey.get(key),
+    forNamespace: (namespace) => mirrors.get(namespace.toLowerCase()),
+    list: () => [...byKey.values()],
+  }
 }
 
 /** The only place that asks what type a repository has. */

@@ -3,15 +3,59 @@ import type { ByteRange } from '../../wire/byte-range.ts'
 import type { Digest, DigestAlgorithm } from '../domain/digest.ts'
 import type { Manifest, ManifestContents } from '../domain/manifest.ts'
 import type { ImageName, Reference, RepositoryKey, Tag } from '../domain/names.ts'
-import type { Referrer } from '../domain/referrer.ts'
+import type { Action } from '../domain/permissions.ts'
+import type { ReferrerDescriptor } from '../domain/referrer.ts'
+import type { TagSet } from '../domain/tag-set.ts'
 import type { UploadId } from '../storage/blob-store.ts'
 import type { ImageRef, MayTake, Page, ReferrerQuery, Use } from '../storage/metadata-store.ts'
 
+export interface Lookup {
+  /** Default: read. */
+  readonly use?: Use | undefined
+  /** `here`: among what this registry has; no other is asked. Default: anywhere. */
+  readonly from?: 'here' | 'anywhere' | undefined
+}
+
+/**
+ * How a cache comes to have what it answers with. `hit`: it is known to be what the upstream has. `stale`: it was that when the
+ * upstream could last be asked.
+ */
+export type CacheState =
+  { readonly kind: 'hit' } | { readonly kind: 'miss' } | { readonly kind: 'stale'; readonly because: string }
+
+export interface FoundManifest extends Manifest {
+  /** Undefined for what is hosted here. */
+  readonly cache?: CacheState | undefined
+}
+
+/** A blob's file that is still being written. */
+export interface Growth {
+  /** Absolute path; `undefined` when the store has no local files. The file may be moved to its blob's path at any moment. */
+  readonly path: string | undefined
+  /**
+   * How many bytes can be read, each time there are more; all of them only when they have been verified. Throws when they never
+   * will be. Whoever stops listening has no part in it any more.
+   */
+  available(): AsyncIterable<number>
+}
+
 export interface BlobHandle {
   readonly size: number
+  /** Of a blob that is still coming in, each part as soon as it is there; breaks off when the blob turns out to be wrong. */
   open(range: ByteRange | undefined): Promise<Readable>
   /** Absolute path of a local file with the bytes, for a gateway that can send it itself. */
   path(): string | undefined
+  /** Undefined when all of it is there, or nothing is kept of it. */
+  readonly growth?: Growth | undefined
+  readonly cache?: CacheState | undefined
+}
+
+/** Who asks. */
+export interface Reader {
+  /** The tags that it may do this with; `through` is the virtual repositories that it came by. */
+  tagsOf(action: Action, of: ImageRef, through: readonly RepositoryKey[]): Promise<TagSet>
+  /** The registry that the client takes this one for a mirror of (`?ns=`). A remote that caches another one has nothing for it. */
+  readonly namespace: string | undefined
 }
 
 /** The one interface that http/ knows. Absence is undefined; a refusal is a RegistryError. */
@@ -20,16 +64,25 @@ export interface Repository {
   readonly kind: 'local' | 'remote' | 'virtual'
   /** local: itself. virtual: its local member for deployment. remote: none. */
   readonly pushTarget: PushTarget | undefined
-  manifest(image: ImageName, reference: Reference, use?: Use): Promise<Manifest | undefined>
-  blob(image: ImageName, digest: Digest, use?: Use): Promise<BlobHandle | undefined>
+  /** Where what is here can be deleted. local: itself. remote: its cache. virtual: its local member for deployment. */
+  readonly removal: Removal | undefined
+  /** For those to whom it is not the same for everybody. What a local repository has they may see is for the caller to look at. */
+  seenBy(reader: Reader): Repository
+  manifest(image: ImageName, reference: Reference, lookup?: Lookup): Promise<FoundManifest | undefined>
+  blob(image: ImageName, digest: Digest, lookup?: Lookup): Promise<BlobHandle | undefined>
   tags(image: ImageName, after: string | undefined, limit: number): Promise<Page<Tag> | undefined>
   images(after: string | undefined, limit: number): Promise<Page<ImageName>>
   /** Tags that the manifest or blob can be come to by. */
   tagsHolding(image: ImageName, digest: Digest): Promise<readonly Tag[]>
-  referrers(
-    image: ImageName,
-    query: ReferrerQuery,
-  ): Promise<{ readonly items: readonly Referrer[]; readonly next: Digest | undefined }>
+  referrers(image: ImageName, query: ReferrerQuery): Promise<ReferrerPage>
+  /** Where in this registry the blob of the image lies, for {@link PushTarget.mount}. */
+  holders(image: ImageName, digest: Digest): Promise<readonly ImageRef[]>
+}
+
+export interface ReferrerPage {
+  /** In the order of their digests. */
+  readonly items: readonly ReferrerDescriptor[]
+  readonly next: Digest | undefined
 }
 
 /** What of the image is for the one who pushes. Undefined: all of it. */
@@ -40,6 +93,19 @@ export interface PushRights {
   readonly mayName?: ((digest: Digest) => Promise<boolean>) | undefined
 }
 
+export interface Removal {
+  /** Throws TAG_FIXED, and DENIED for an immutable tag; so do the deletions of images. */
+  deleteManifest(image: ImageName, reference: Reference, mayTake?: MayTake): Promise<boolean>
+  deleteBlob(image: ImageName, digest: Digest): Promise<boolean>
+  hasManifest(image: ImageName, reference: Reference): Promise<boolean>
+  /** Also when all that it has are blobs, or an upload. */
+  hasImage(image: ImageName): Promise<boolean>
+  /** With all its tags, manifests and blobs. False when there was no such image. */
+  deleteImage(image: ImageName): Promise<boolean>
+  /** All of them. Resolves with how many there were. */
+  deleteImages(): Promise<number>
+}
+
 export interface PushTarget {
   /** Resolves with what it names. Throws MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, TAG_FIXED, and DENIED for an immutable tag. */
   putManifest(
@@ -48,15 +114,6 @@ export interface PushTarget {
     tags: readonly Tag[],
     rights?: PushRights,
   ): Promise<ManifestContents>
-  /** Throws TAG_FIXED, and DENIED for an immutable tag; so do the deletions of images. */
-  deleteManifest(image: ImageName, reference: Reference, mayTake?: MayTake): Promise<boolean>
-  deleteBlob(image: ImageName, digest: Digest): Promise<boolean>
-  /** Also when all that it has are blobs, or an upload. */
-  hasImage(image: ImageName): Promise<boolean>
-  /** With all its tags, manifests and blobs. False when there was no such image. */
-  deleteImage(image: ImageName): Promise<boolean>
-  /** All of them. Resolves with how many there were. */
-  deleteImages(): Promise<number>
   /**
    * False when `from` has no such blob: the client then uploads it. The caller has checked that `from` may be read. Throws
    * DENIED when that is beyond the quota.

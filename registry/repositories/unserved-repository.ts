@@ -1,6 +1,6 @@
 import { RegistryError } from '../domain/errors.ts'
 import type { RepositoryKey } from '../domain/names.ts'
-import type { PushTarget, Repository } from './repository.ts'
+import type { PushTarget, Removal, Repository } from './repository.ts'
 
 /** A repository that is configured, and of a type that this version cannot serve: it says so to whoever uses it. */
 export class UnservedRepository implements Repository {
@@ -17,6 +17,14 @@ export class UnservedRepository implements Repository {
 
   get pushTarget(): PushTarget {
     throw this.#refusal()
+  }
+
+  get removal(): Removal {
+    throw this.#refusal()
+  }
+
+  seenBy(): Repository {
+    return this
   }
 
   async manifest(): Promise<never> {
@@ -40,6 +48,10 @@ export class UnservedRepository implements Repository {
   }
 
   async referrers(): Promise<never> {
+    throw this.#refusal()
+  }
+
+  async holders(): Promise<never> {
     throw this.#refusal()
   }
 

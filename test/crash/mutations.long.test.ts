@@ -10,7 +10,7 @@ type Broken = Mutation & { readonly without: string; readonly only?: readonly st
 
 const files = 'registry/storage/durable-files.ts'
 const blobs = 'registry/storage/filesystem-blobs.ts'
-const repository = 'registry/repositories/local-repository.ts'
+const keptBlobs = 'registry/repositories/kept-blobs.ts'
 
 /** Only what was synced is there after a power cut. */
 const seenByPowerCuts: readonly Broken[] = [
@@ -52,15 +52,13 @@ const seenByKills: readonly Broken[] = [
   {
     without: 'the bytes of a blob before its row',
     only: ['push a blob', 'go on with an upload'],
-    file: repository,
-    find: `    await verified.place()
-    const options = { upload: id, maxRepositoryBytes: this.#limits.quotaBytes }
-    try {
-      await this.#metadata.linkBlob(this.#of(image), expected, verified.size, options)`,
-    replace: `    const options = { upload: id, maxRepositoryBytes: this.#limits.quotaBytes }
-    try {
-      await this.#metadata.linkBlob(this.#of(image), expected, verified.size, options)
-      await verified.place()`,
+    file: keptBlobs,
+    find: `  await verified.place()
+  try {
+    await metadata.linkBlob(of, expected, verified.size, { ...options, upload: id })`,
+    replace: `  try {
+    await metadata.linkBlob(of, expected, verified.size, { ...options, upload: id })
+    await verified.place()`,
   },
   {
     without: 'the row of a blob until its bytes are gone',

@@ -25,7 +25,7 @@ export function identityOn(
     groups: new Map(groups.map((group) => [group.name, group])),
     targets: new Map(targets.map((target) => [target.name, target])),
   })
-  const settings = { anonymousAccess: true, forceAuthentication: false, kindOf: () => 'local' as const }
+  const settings = { anonymousAccess: true, forceAuthentication: false, placeOf: () => ({ kind: 'local' }) as const }
   const log = pino({ enabled: false })
   return {
     administration,

@@ -20,6 +20,8 @@ export interface NaiveSettings {
   readonly anonymousAccess: boolean
   readonly forced: readonly string[]
   readonly kinds: Readonly<Record<string, 'local' | 'remote' | 'virtual'>>
+  /** Of each virtual one. */
+  readonly virtual?: Readonly<Record<string, { readonly members: readonly string[]; readonly deployTo: string }>>
 }
 
 /**
@@ -34,9 +36,26 @@ export function naivelyMay(
   targets: readonly PermissionTarget[],
   settings: NaiveSettings,
 ): boolean {
-  if (asker.limits && !asker.limits.some((limit) => isWithin(limit, action, repository, path))) return false
-  if (asker.admin) return true
   if (asker.name === undefined && (!settings.anonymousAccess || settings.forced.includes(repository))) return false
+  const virtual = settings.virtual?.[repository]
+  if (!virtual) return mayThere(asker, action, [repository], path, targets, settings)
+  const members = action === 'read' ? virtual.members : [virtual.deployTo]
+  return members.some((member) => mayThere(asker, action, [member, repository], path, targets, settings))
+}
+
+/** `names`: the repository, and the virtual one that it was asked by. */
+function mayThere(
+  asker: Asker,
+  action: Action,
+  names: readonly [string, ...string[]],
+  path: string,
+  targets: readonly PermissionTarget[],
+  settings: NaiveSettings,
+): boolean {
+  const isLimited = !names.some((name) => asker.limits?.some((limit) => isWithin(limit, action, name, path)))
+  if (asker.limits && isLimited) return false
+  if (asker.admin) return true
+  const [repository] = names
   return targets.some(
     (target) =>
       isAbout(target, repository, settings) &&

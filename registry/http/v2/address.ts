@@ -33,6 +33,23 @@ export function resolveName({ key }: V2Address, name: string): { repository: Rep
   return splitName(name)
 }
 
+/**
+ * The same for a client that takes us for a mirror of the registry `namespace` (containerd's `?ns=`): where the address has no repository
+ * that there is, the whole name is that registry's. Throws NAME_INVALID, NAME_UNKNOWN.
+ */
+export function resolveNameFor(
+  repositories: Repositories,
+  address: V2Address,
+  name: string,
+  namespace: string | undefined,
+): { repository: RepositoryKey; image: ImageName } {
+  const mirror = namespace === undefined ? undefined : repositories.forNamespace(namespace)
+  if (!mirror) return resolveName(address, name)
+  const whole = address.key === undefined ? name : `${address.key}/${name}`
+  const key = whole.slice(0, Math.max(0, whole.indexOf('/')))
+  return repositories.find(key) ? resolveName(address, name) : { repository: mirror.key, image: parseImageName(whole) }
+}
+
 /** `<key>/<image>`. Throws NAME_INVALID, NAME_UNKNOWN. */
 export function splitName(name: string): { repository: RepositoryKey; image: ImageName } {
   parseImageName(name)

@@ -4,20 +4,22 @@ import type { BlobHandle } from '../../repositories/repository.ts'
 import type { Context } from '../context.ts'
 import { sendfileHeader } from '../sendfile.ts'
 import { isReachable } from './access.ts'
-import { pushTargetOf, type ImageCall } from './call.ts'
+import { removalOf, type ImageCall } from './call.ts'
+import { showCache } from './cache-headers.ts'
 import { empty } from './empty.ts'
 import { logChange } from './log-change.ts'
 
 /** end-2. `HEAD` comes here too. */
 export async function getBlob(ctx: Context, call: ImageCall<'blob'>): Promise<void> {
   const { digest } = call.resource
-  const blob = await call.repository.blob(call.image, digest, ctx.method === 'HEAD' ? 'rely' : 'read')
+  const blob = await call.repository.blob(call.image, digest, { use: ctx.method === 'HEAD' ? 'rely' : 'read' })
   if (!blob || !(await isReachable(call.repository, call, digest, call.allowed))) throw blobUnknown(call)
 
   const etag = `"${digest}"`
   ctx.set('Docker-Content-Digest', digest)
   ctx.set('ETag', etag)
   ctx.set('Accept-Ranges', 'bytes')
+  if (blob.cache) showCache(ctx, blob.cache)
   if (leaveToPeer(ctx, blob)) return
 
   const selection = selectBytes(ctx.method, ctx.req.headers, etag, blob.size)
@@ -40,7 +42,7 @@ export async function getBlob(ctx: Context, call: ImageCall<'blob'>): Promise<vo
 export async function deleteBlob(ctx: Context, call: ImageCall<'blob'>): Promise<void> {
   const { digest } = call.resource
   if (!(await isReachable(call.repository, call, digest, call.allowed))) throw blobUnknown(call)
-  if (!(await pushTargetOf(call).deleteBlob(call.image, digest))) throw blobUnknown(call)
+  if (!(await removalOf(call).deleteBlob(call.image, digest))) throw blobUnknown(call)
   logChange(ctx, call, 'blob deleted', { digest })
   ctx.status = 202
   empty(ctx)

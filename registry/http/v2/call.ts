@@ -1,7 +1,7 @@
 import type { ImageName, RepositoryKey } from '../../domain/names.ts'
 import type { TagSet } from '../../domain/tag-set.ts'
 import type { Caller } from '../../identity/authenticate.ts'
-import type { PushTarget, Repository } from '../../repositories/repository.ts'
+import type { PushTarget, Removal, Repository } from '../../repositories/repository.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { Context } from '../context.ts'
 import { publicV2, type PublicV2 } from '../public-url.ts'
@@ -58,6 +58,15 @@ export function pushTargetOf({ repository }: { readonly repository: Repository }
   if (repository.pushTarget) return repository.pushTarget
   throw new RegistryError('UNSUPPORTED', {
     message: `the ${repository.kind} repository "${repository.key}" takes no pushes`,
+    detail: { repository: repository.key },
+  })
+}
+
+/** Throws UNSUPPORTED for a repository in which nothing can be deleted. */
+export function removalOf({ repository }: { readonly repository: Repository }): Removal {
+  if (repository.removal) return repository.removal
+  throw new RegistryError('UNSUPPORTED', {
+    message: `the ${repository.kind} repository "${repository.key}" has nothing of its own to delete`,
     detail: { repository: repository.key },
   })
 }

@@ -2,10 +2,11 @@ import { RegistryError } from '../../domain/errors.ts'
 import type { Action } from '../../domain/permissions.ts'
 import type { Context } from '../context.ts'
 import type { Services } from '../services.ts'
-import { findRepository, resolveName, type V2Address } from './address.ts'
+import { findRepository, resolveNameFor, type V2Address } from './address.ts'
 import { authorise, authoriseRegistry } from './authorise.ts'
 import type { ImageKind, RegistryKind, Request } from './call.ts'
 import { imageEndpoints, registryEndpoints, type ImageEndpoint, type RegistryEndpoint } from './endpoints.ts'
+import { readerOf } from './reader.ts'
 import { parseResource, type Resource, type ResourceKind } from './resource.ts'
 
 /** On every answer below `/v2`, refusals too: clients take another server for a registry of the V1 API. */
@@ -33,11 +34,15 @@ async function answerImage(
   resource: Extract<Resource, { readonly name: string }>,
 ): Promise<void> {
   const endpoint = endpointFor(ctx, imageTable, resource.kind)
-  const named = resolveName(request.address, resource.name)
+  const namespace = new URLSearchParams(ctx.state.target.query).get('ns') ?? undefined
+  const named = resolveNameFor(request.services.repositories, request.address, resource.name, namespace)
   const tag = resource.kind === 'manifest' && 'tag' in resource.reference ? resource.reference.tag : undefined
   const wish = { ...named, tag, actions: actionsFor(ctx, endpoint) }
   const authorised = await authorise(ctx, request, wish)
-  const repository = findRepository(request.services.repositories, named.repository)
+  const repository = findRepository(request.services.repositories, named.repository).seenBy(
+    readerOf(request.services, authorised.caller, namespace),
+  )
+  if (namespace !== undefined && repository.kind !== 'local') ctx.set('OCI-Namespace', namespace)
   await endpoint.handle(ctx, { ...request, ...authorised, repository, image: named.image })
 }
 

@@ -10,7 +10,8 @@ import type { PushRights } from '../../repositories/repository.ts'
 import type { Context } from '../context.ts'
 import { declaredLength, readBody } from '../request-body.ts'
 import { isReachable, noteShown, tagsOfPrincipal, tagsToNameFrom } from './access.ts'
-import { publicUrl, pushTargetOf, type ImageCall } from './call.ts'
+import { publicUrl, pushTargetOf, removalOf, type ImageCall } from './call.ts'
+import { showCache } from './cache-headers.ts'
 import { empty } from './empty.ts'
 import { logChange } from './log-change.ts'
 
@@ -20,7 +21,9 @@ const maxTags = 100
 /** end-3. `HEAD` comes here too. */
 export async function getManifest(ctx: Context, call: ImageCall<'manifest'>): Promise<void> {
   const { repository, image, resource } = call
-  const manifest = await repository.manifest(image, resource.reference, ctx.method === 'HEAD' ? 'rely' : 'read')
+  const manifest = await repository.manifest(image, resource.reference, {
+    use: ctx.method === 'HEAD' ? 'rely' : 'read',
+  })
   if (!manifest || !(await mayGoTo(call))) throw manifestUnknown(call)
   const { digest, mediaType, bytes } = manifest
 
@@ -29,6 +32,7 @@ export async function getManifest(ctx: Context, call: ImageCall<'manifest'>): Pr
   ctx.status = selectBytes('HEAD', ctx.req.headers, etag, bytes.byteLength).status
   ctx.set('Docker-Content-Digest', digest)
   ctx.set('ETag', etag)
+  if (manifest.cache) showCache(ctx, manifest.cache)
   if (ctx.status !== 200) return empty(ctx)
   ctx.set('Content-Type', mediaType)
   ctx.length = bytes.byteLength
@@ -68,9 +72,9 @@ export async function putManifest(ctx: Context, call: ImageCall<'manifest'>): Pr
 /** end-9. */
 export async function deleteManifest(ctx: Context, call: ImageCall<'manifest'>): Promise<void> {
   const { image, resource, allowed } = call
-  const target = pushTargetOf(call)
+  const removal = removalOf(call)
   if (!(await mayGoTo(call))) throw manifestUnknown(call)
-  if (!(await target.deleteManifest(image, resource.reference, (tag) => allowed.has(tag)))) throw manifestUnknown(call)
+  if (!(await removal.deleteManifest(image, resource.reference, (tag) => allowed.has(tag)))) throw manifestUnknown(call)
   logChange(ctx, call, 'manifest deleted', resource.reference)
   ctx.status = 202
   empty(ctx)

@@ -5,6 +5,7 @@ import { principalOf } from '../../identity/authenticate.ts'
 import { isReachable, tagsOfPrincipal } from './access.ts'
 import { resolveName, splitName } from './address.ts'
 import { pushTargetOf, type ImageCall } from './call.ts'
+import { readerOf } from './reader.ts'
 
 /**
  * Whether the image now has the blob, from the image named or, when none is, from any. A source that is unknown or may not
@@ -14,19 +15,25 @@ export async function mountBlob(call: ImageCall<'uploads'>, digest: Digest, from
   const target = pushTargetOf(call)
   const sources = from === null ? await target.mountSources(digest) : [...sourcesNamed(call, from)]
   for (const source of sources)
-    if ((await mayRead(call, source, digest)) && (await target.mount(call.image, digest, source))) return true
+    for (const holder of await holdersFor(call, source, digest))
+      if (await target.mount(call.image, digest, holder)) return true
   return false
 }
 
 /**
- * A token names the image that is pushed to and seldom the source, since the challenge cannot know of it; what else may be
+ * Where the blob lies in what the caller may read of the source. A token names the image that is pushed to and seldom the source, since the challenge cannot know of it; what else may be
  * read is a matter of whom it was given to.
  */
-async function mayRead({ services, caller }: ImageCall<'uploads'>, source: ImageRef, digest: Digest): Promise<boolean> {
-  const repository = services.repositories.find(source.repository)
-  if (!repository) return false
+async function holdersFor(
+  { services, caller }: ImageCall<'uploads'>,
+  source: ImageRef,
+  digest: Digest,
+): Promise<readonly ImageRef[]> {
+  const repository = services.repositories.find(source.repository)?.seenBy(readerOf(services, caller, undefined))
+  if (!repository) return []
   const readable = await tagsOfPrincipal(services, principalOf(caller), 'read', source)
-  return readable.extent !== 'none' && isReachable(repository, source, digest, readable)
+  const mayRead = readable.extent !== 'none' && (await isReachable(repository, source, digest, readable))
+  return mayRead ? repository.holders(source.image, digest) : []
 }
 
 /** A name on a host that stands for one repository is that repository's, or begins with the key of another one. */

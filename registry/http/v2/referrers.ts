@@ -1,5 +1,4 @@
 import { parseDigest, type Digest } from '../../domain/digest.ts'
-import { describeReferrer } from '../../domain/referrer.ts'
 import type { Context } from '../context.ts'
 import { isReachable } from './access.ts'
 import { publicUrl, type ImageCall } from './call.ts'
@@ -64,9 +63,9 @@ async function pageOf({ repository, image }: ImageCall<'referrers'>, wanted: Wan
     const limit = Math.min(batch, wanted.limit - descriptors.length)
     const { items, next } = await repository.referrers(image, { ...wanted, after, limit })
     for (const referrer of items) {
-      bytes += referrer.bytes.byteLength
+      bytes += referrer.size
       if (descriptors.length > 0 && bytes > maxPageBytes) return { descriptors, next: after }
-      descriptors.push(JSON.stringify(describeReferrer(referrer)))
+      descriptors.push(JSON.stringify(referrer))
       after = referrer.digest
     }
     if (next === undefined) return { descriptors, next }

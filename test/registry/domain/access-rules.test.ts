@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { compileAccessRules } from '../../../registry/domain/access-rules.ts'
+import { compileAccessRules, type RepositoryPlace } from '../../../registry/domain/access-rules.ts'
 import { isAntPattern } from '../../../registry/domain/ant-pattern.ts'
 import { isRepositoryKey, parseImageName, type RepositoryKey } from '../../../registry/domain/names.ts'
 import { problemWithPattern, type PermissionTarget } from '../../../registry/domain/permission-target.ts'
@@ -19,8 +19,20 @@ function key(text: string): RepositoryKey {
   return text
 }
 
-function kindOf(repository: RepositoryKey) {
-  return Object.hasOwn(kinds, repository) ? kinds[repository as string as keyof typeof kinds] : undefined
+const virtual = { c: { members: ['a', 'b'].map(key), deployTo: key('a') } }
+
+function placeOf(repository: RepositoryKey): RepositoryPlace | undefined {
+  const name: string = repository
+  switch (name) {
+    case 'a':
+      return { kind: 'local' }
+    case 'b':
+      return { kind: 'remote', nameOf: (image) => image }
+    case 'c':
+      return { kind: 'virtual', ...virtual.c }
+    default:
+      return undefined
+  }
 }
 
 const segment = fc.constantFrom('**', '*', '?', 'x', 'y', 'v*', '*t', 'team', 'app', '1', 'v?')
@@ -55,19 +67,19 @@ const question = {
   targets: fc.array(anyTarget, { maxLength: 4 }),
   asker,
   anonymousAccess: fc.boolean(),
-  forced: fc.subarray(['a', 'b', 'gone']),
+  forced: fc.subarray(['a', 'b', 'c', 'gone']),
 }
 
 test('everybody may just what the rules say, one tag at a time', () => {
   fc.assert(
     fc.property(fc.record(question), ({ targets, asker, anonymousAccess, forced }) => {
-      const rules = compileAccessRules(targets, { anonymousAccess, forceAuthentication: forced, kindOf })
+      const rules = compileAccessRules(targets, { anonymousAccess, forceAuthentication: forced, placeOf })
       for (const repository of keys)
         for (const image of images)
           for (const action of actions) {
             const allowed = rules.tagsOf(principalOf(asker), action, repository, image)
             for (const tag of tags) {
-              const settings = { anonymousAccess, forced, kinds }
+              const settings = { anonymousAccess, forced, kinds, virtual }
               const expected = naivelyMay(asker, action, repository, `${image}/${tag}`, targets, settings)
               assert.equal(allowed.has(tag), expected, `${action} ${repository}/${image}:${tag}`)
               if (allowed.extent === 'all') assert.ok(expected)
@@ -82,7 +94,7 @@ test('everybody may just what the rules say, one tag at a time', () => {
 test('who may do something with every image may do it with each, and who may with none may with none', () => {
   fc.assert(
     fc.property(fc.record(question), ({ targets, asker, anonymousAccess, forced }) => {
-      const rules = compileAccessRules(targets, { anonymousAccess, forceAuthentication: forced, kindOf })
+      const rules = compileAccessRules(targets, { anonymousAccess, forceAuthentication: forced, placeOf })
       for (const repository of keys)
         for (const action of actions) {
           const extent = rules.extentOf(principalOf(asker), action, repository)
@@ -97,18 +109,24 @@ test('who may do something with every image may do it with each, and who may wit
 })
 
 test('a limit never adds, and takes away all that it does not name', () => {
-  const limit = fc.record({ repository: fc.constantFrom('a', 'b', 'ANY'), pattern, actions: some })
+  const limit = fc.record({ repository: fc.constantFrom('a', 'b', 'c', 'ANY'), pattern, actions: some })
   fc.assert(
     fc.property(fc.record({ ...question, limits: fc.array(limit, { maxLength: 2 }) }), (drawn) => {
       const { targets, asker, anonymousAccess, forced, limits } = drawn
       if (asker.name === undefined) return
-      const rules = compileAccessRules(targets, { anonymousAccess, forceAuthentication: forced, kindOf })
+      const rules = compileAccessRules(targets, { anonymousAccess, forceAuthentication: forced, placeOf })
       const whole = principalOf(asker)
       const limited: Principal = { kind: 'user', ...asker, name: asker.name, limits }
       for (const repository of keys)
         for (const image of images)
           for (const action of actions)
             for (const tag of tags) {
+              const settings = { anonymousAccess, forced, kinds, virtual }
+              assert.equal(
+                rules.tagsOf(limited, action, repository, image).has(tag),
+                naivelyMay({ ...asker, limits }, action, repository, `${image}/${tag}`, targets, settings),
+              )
+              if (repository === 'c') continue
               const named = limits.some((limit) => isNamed(limit, action, repository, `${image}/${tag}`))
               assert.equal(
                 rules.tagsOf(limited, action, repository, image).has(tag),
@@ -147,7 +165,7 @@ for (const [text, image, matching, others] of [
     const rules = compileAccessRules([target('t', { includes: [text], users: { anonymous: ['read'] } })], {
       anonymousAccess: true,
       forceAuthentication: false,
-      kindOf,
+      placeOf,
     })
     const allowed = rules.tagsOf(anonymous, 'read', key('a'), parseImageName(image))
     for (const tag of matching) assert.equal(allowed.has(tag), true, tag)
@@ -190,7 +208,7 @@ test('a pattern full of stars takes no longer for a text that nearly matches', (
   const rules = compileAccessRules([target('t', { includes: [stars], users: { anonymous: ['read'] } })], {
     anonymousAccess: true,
     forceAuthentication: false,
-    kindOf,
+    placeOf,
   })
   assert.equal(rules.tagsOf(anonymous, 'read', key('a'), parseImageName('a'.repeat(255))).extent, 'none')
 })

@@ -81,7 +81,7 @@ test('a token for groups has the rights of these and of everybody, and none that
       target('by name', { users: { alice: ['manage'], anonymous: ['read'] } }),
       target('by group', { groups: { testers: ['deploy'], devs: ['delete'] } }),
     ],
-    { anonymousAccess: true, forceAuthentication: false, kindOf: () => 'local' },
+    { anonymousAccess: true, forceAuthentication: false, placeOf: () => ({ kind: 'local' }) },
   )
   const key = 'docker-local'
   assert.ok(isRepositoryKey(key))

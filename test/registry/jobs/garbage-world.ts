@@ -11,7 +11,7 @@ import { parseImageName, parseTag } from '../../../registry/domain/names.ts'
 import { Collector } from '../../../registry/jobs/collector.ts'
 import { expireUploads } from '../../../registry/jobs/upload-expiry.ts'
 import { recoverUploads, type Storage } from '../../../registry/jobs/upload-recovery.ts'
-import { LocalRepository } from '../../../registry/repositories/local-repository.ts'
+import { LocalRepository } from '../../../registry/repositories/local/local-repository.ts'
 import type { BlobStore } from '../../../registry/storage/blob-store.ts'
 import { openFilesystemBlobs } from '../../../registry/storage/filesystem-blobs.ts'
 import type { MetadataStore } from '../../../registry/storage/metadata-store.ts'
@@ -322,7 +322,7 @@ export class World implements AsyncDisposable {
     try {
       switch (command.do) {
         case 'rely on blob':
-          return done(await repository.blob(app, digestOfBlob(command.blob), 'rely'))
+          return done(await repository.blob(app, digestOfBlob(command.blob), { use: 'rely' }))
         case 'delete blob':
           return done(await repository.deleteBlob(app, digestOfBlob(command.blob)))
         case 'mount': {
@@ -333,7 +333,7 @@ export class World implements AsyncDisposable {
           await repository.putManifest(app, manifestOf(command.manifest), command.tags.map(parseTag))
           return 'done'
         case 'rely on manifest':
-          return done(await repository.manifest(app, { digest: manifestOf(command.manifest).digest }, 'rely'))
+          return done(await repository.manifest(app, { digest: manifestOf(command.manifest).digest }, { use: 'rely' }))
         case 'delete manifest':
           return done(await repository.deleteManifest(app, { digest: manifestOf(command.manifest).digest }))
         case 'delete tag':

@@ -1,7 +1,7 @@
-import type { AntPattern } from '../domain/ant-pattern.ts'
-import { RegistryError } from '../domain/errors.ts'
-import type { ImageName, RepositoryKey } from '../domain/names.ts'
-import type { MayTake } from '../storage/metadata-store.ts'
+import type { AntPattern } from '../../domain/ant-pattern.ts'
+import { RegistryError } from '../../domain/errors.ts'
+import type { ImageName, RepositoryKey } from '../../domain/names.ts'
+import type { MayTake } from '../../storage/metadata-store.ts'
 
 /** The tags of a repository that stay where they are, whoever asks. */
 export class ImmutableTags {

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
-import { parseImageName, parseTag, type ImageName } from '../../../registry/domain/names.ts'
-import { LocalRepository } from '../../../registry/repositories/local-repository.ts'
-import type { PushTarget } from '../../../registry/repositories/repository.ts'
-import { allOf, sha256, sha512, streamOf, unknownUpload } from '../../contracts/blob-store.ts'
-import { keyOf } from '../../contracts/metadata-store.ts'
-import { temporaryStorage } from './storage.ts'
+import { parseImageName, parseTag, type ImageName } from '../../../../registry/domain/names.ts'
+import { LocalRepository } from '../../../../registry/repositories/local/local-repository.ts'
+import type { PushTarget } from '../../../../registry/repositories/repository.ts'
+import { allOf, sha256, sha512, streamOf, unknownUpload } from '../../../contracts/blob-store.ts'
+import { keyOf } from '../../../contracts/metadata-store.ts'
+import { temporaryStorage } from '../storage.ts'
 
 const app = parseImageName('team/app')
 const other = parseImageName('team/other')

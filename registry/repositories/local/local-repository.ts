@@ -1,16 +1,15 @@
-import { setTimeout } from 'node:timers/promises'
-import type { AntPattern } from '../domain/ant-pattern.ts'
-import type { Digest, DigestAlgorithm } from '../domain/digest.ts'
-import { RegistryError } from '../domain/errors.ts'
-import { parseManifest, type Manifest, type ManifestContents } from '../domain/manifest.ts'
-import type { ImageName, Reference, RepositoryKey, Tag } from '../domain/names.ts'
-import type { BlobStore, UploadId } from '../storage/blob-store.ts'
-import type { ImageRef, Images, MayTake, Page, ReferrerQuery, UploadOwners, Use } from '../storage/metadata-store.ts'
+import type { AntPattern } from '../../domain/ant-pattern.ts'
+import type { Digest, DigestAlgorithm } from '../../domain/digest.ts'
+import { RegistryError } from '../../domain/errors.ts'
+import { parseManifest, type Manifest, type ManifestContents } from '../../domain/manifest.ts'
+import type { ImageName, Reference, RepositoryKey, Tag } from '../../domain/names.ts'
+import { describeReferrer } from '../../domain/referrer.ts'
+import type { BlobStore, UploadId } from '../../storage/blob-store.ts'
+import type { ImageRef, Images, MayTake, Page, ReferrerQuery, UploadOwners } from '../../storage/metadata-store.ts'
+import { blobOf, finishUpload } from '../kept-blobs.ts'
 import { ImmutableTags } from './immutable-tags.ts'
-import type { BlobHandle, PushRights, PushTarget, Repository } from './repository.ts'
+import type { BlobHandle, Lookup, PushRights, PushTarget, ReferrerPage, Removal, Repository } from '../repository.ts'
 
-const deletionCheckMs = 50
-const deletionChecks = 100
 /** A base layer may be in thousands of images; one that the caller may read is hardly behind all of these. */
 const maxMountSources = 200
 
@@ -31,7 +30,7 @@ export interface LocalLimits {
 }
 
 /** Hosts images. Bytes before names: a blob is durable before the image is said to have it. */
-export class LocalRepository implements Repository, PushTarget {
+export class LocalRepository implements Repository, PushTarget, Removal {
   readonly key: RepositoryKey
   readonly kind = 'local'
   readonly #blobs: BlobStore
@@ -51,14 +50,22 @@ export class LocalRepository implements Repository, PushTarget {
     return this
   }
 
-  async manifest(image: ImageName, reference: Reference, use?: Use): Promise<Manifest | undefined> {
+  get removal(): Removal {
+    return this
+  }
+
+  seenBy(): Repository {
+    return this
+  }
+
+  async manifest(image: ImageName, reference: Reference, { use }: Lookup = {}): Promise<Manifest | undefined> {
     return this.#metadata.findManifest(this.#of(image), reference, use)
   }
 
   /** Bytes are shared, access is not: what the image is not linked to is not there, whoever else has it. */
-  async blob(image: ImageName, digest: Digest, use?: Use): Promise<BlobHandle | undefined> {
+  async blob(image: ImageName, digest: Digest, { use }: Lookup = {}): Promise<BlobHandle | undefined> {
     const found = await this.#metadata.findBlob(this.#of(image), digest, use)
-    return found && this.#handle(digest, found.size)
+    return found && blobOf(this.#blobs, digest, found.size)
   }
 
   async tags(image: ImageName, after: string | undefined, limit: number): Promise<Page<Tag> | undefined> {
@@ -69,8 +76,13 @@ export class LocalRepository implements Repository, PushTarget {
     return this.#metadata.listImages(this.key, after, limit)
   }
 
-  async referrers(image: ImageName, query: ReferrerQuery) {
-    return this.#metadata.listReferrers(this.#of(image), query)
+  async referrers(image: ImageName, query: ReferrerQuery): Promise<ReferrerPage> {
+    const { items, next } = await this.#metadata.listReferrers(this.#of(image), query)
+    return { items: items.map(describeReferrer), next }
+  }
+
+  async holders(image: ImageName): Promise<readonly ImageRef[]> {
+    return [this.#of(image)]
   }
 
   async tagsHolding(image: ImageName, digest: Digest) {
@@ -99,6 +111,10 @@ export class LocalRepository implements Repository, PushTarget {
 
   async deleteBlob(image: ImageName, digest: Digest): Promise<boolean> {
     return this.#metadata.unlinkBlob(this.#of(image), digest)
+  }
+
+  async hasManifest(image: ImageName, reference: Reference): Promise<boolean> {
+    return (await this.#metadata.findManifest(this.#of(image), reference)) !== undefined
   }
 
   async hasImage(image: ImageName): Promise<boolean> {
@@ -156,17 +172,10 @@ export class LocalRepository implements Repository, PushTarget {
 
   async finish(image: ImageName, id: UploadId, expected: Digest): Promise<void> {
     await this.#own(image, id)
-    using verified = await this.#blobs.verify(id, expected)
-    await this.#expect(id, expected)
-    await verified.place()
-    const options = { upload: id, maxRepositoryBytes: this.#limits.quotaBytes }
-    try {
-      await this.#metadata.linkBlob(this.#of(image), expected, verified.size, options)
-    } catch (error) {
-      if (error instanceof RegistryError && error.code === 'DENIED')
-        await this.#metadata.releaseBlob(id, expected, verified.size)
-      throw error
-    }
+    const maxRepositoryBytes = this.#limits.quotaBytes
+    await finishUpload({ blobs: this.#blobs, metadata: this.#metadata }, this.#of(image), id, expected, {
+      maxRepositoryBytes,
+    })
   }
 
   async cancel(image: ImageName, id: UploadId): Promise<void> {
@@ -174,18 +183,6 @@ export class LocalRepository implements Repository, PushTarget {
     // One that has become a blob already stays known, so that recovery finds the blob.
     if (!(await this.#blobs.discard(id))) throw uploadUnknown(id)
     await this.#metadata.removeUpload(id)
-  }
-
-  /**
-   * From here on garbage collection leaves the blob alone; if it is just deleting the same one, that is a matter of moments. Whoever
-   * finds the upload gone and the blob there later takes one for the other: so the bytes have been verified before.
-   */
-  async #expect(id: UploadId, digest: Digest): Promise<void> {
-    for (let attempt = 0; attempt < deletionChecks; attempt++) {
-      if (await this.#metadata.expectBlob(id, digest)) return
-      await setTimeout(deletionCheckMs)
-    }
-    throw new RegistryError('UNAVAILABLE', { message: 'the blob is just being deleted: try again', detail: { digest } })
   }
 
   async #keepingImmutable<result>(
@@ -203,10 +200,6 @@ export class LocalRepository implements Repository, PushTarget {
   /** An upload's id opens nothing by itself: who may push to one image must not write to another's. */
   async #own(image: ImageName, id: UploadId): Promise<void> {
     if (!(await this.#metadata.ownsUpload(this.#of(image), id))) throw uploadUnknown(id)
-  }
-
-  #handle(digest: Digest, size: number): BlobHandle {
-    return { size, open: (range) => this.#blobs.open(digest, range), path: () => this.#blobs.path(digest) }
   }
 }
 

@@ -1,0 +1,31 @@
+import type { RegistryConfig, RepositoryConfig } from '../config.ts'
+import type { AccessSettings, RepositoryPlace } from '../domain/access-rules.ts'
+import { isRepositoryKey, type RepositoryKey } from '../domain/names.ts'
+import { keptNames } from './remote/image-names.ts'
+
+/** What of the configuration decides who may do what. */
+export function accessSettings(config: RegistryConfig): AccessSettings {
+  const places = new Map<RepositoryKey, RepositoryPlace>()
+  for (const [key, repository] of Object.entries(config.repositories))
+    if (isRepositoryKey(key)) places.set(key, placeOf(repository))
+  const { anonymousAccess, forceAuthentication } = config
+  return { anonymousAccess, forceAuthentication, placeOf: (key) => places.get(key) }
+}
+
+function placeOf(repository: RepositoryConfig): RepositoryPlace {
+  switch (repository.type) {
+    case 'local':
+      return { kind: 'local' }
+    case 'remote': {
+      const nameOf = keptNames(repository)
+      return { kind: 'remote', nameOf }
+    }
+    case 'virtual':
+      return {
+        kind: 'virtual',
+        members: repository.members.filter(isRepositoryKey),
+        deployTo:
+          repository.deployTo !== undefined && isRepositoryKey(repository.deployTo) ? repository.deployTo : undefined,
+      }
+  }
+}

@@ -9,6 +9,7 @@ import { groupCommand } from './group-command.ts'
 import { processLog } from './log.ts'
 import { gcCommand } from './gc-command.ts'
 import { permissionCommand } from './permission-command.ts'
+import { pullThroughCommand } from './pull-through-command.ts'
 import { rebuildCommand } from './rebuild-command.ts'
 import { restoreCommand } from './restore-command.ts'
 import { scrubCommand } from './scrub-command.ts'
@@ -45,6 +46,7 @@ function program(): Command {
     .addCommand(permissionCommand())
     .addCommand(tokenCommand())
     .addCommand(auditCommand())
+    .addCommand(pullThroughCommand())
     .addCommand(gcCommand())
     .addCommand(scrubCommand())
     .addCommand(backupCommand())

@@ -10,7 +10,7 @@ export interface Metrics {
   readonly collectionSeconds: Counter
   readonly collectionFailures: Counter
   readonly expiredUploads: Counter
-  /** `outcome`: hit, miss, stale, or failed. */
+  /** `outcome`: hit, miss, stale, absent or failed. */
   readonly cacheRequests: Counter<'repository' | 'kind' | 'outcome'>
   /** `outcome`: the status, or why there was none. */
   readonly upstreamRequests: Counter<'repository' | 'outcome'>

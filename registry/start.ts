@@ -26,6 +26,7 @@ import { openTokens } from './identity/tokens.ts'
 import { openUserSources } from './identity/user-sources.ts'
 import { openPasswordCheck } from './identity/verified-passwords.ts'
 import { GarbageCollection } from './jobs/garbage-collection.ts'
+import { prefetchJobs } from './jobs/prefetch.ts'
 import { schedule } from './jobs/schedule.ts'
 import { tokenExpiry } from './jobs/token-expiry.ts'
 import { refuseUnfinishedRestore } from './jobs/unfinished-restore.ts'
@@ -97,9 +98,10 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
   const attempts = openLoginAttempts()
   const metrics = openMetrics(metadata)
   const garbage = new GarbageCollection(storage, config, metrics, log)
+  const repositories = opened.use(await openRepositories(config, { storage, metrics, log }))
   const services = {
     config,
-    repositories: openRepositories(config, storage),
+    repositories,
     identities: openIdentities({ directory, administration, passwords, accessTokens, tokens, attempts, audit }),
     directory,
     administration,
@@ -123,7 +125,12 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
   for (const address of addresses)
     listeners.push(await listen(address, answer, (server) => peers.watch(server, address.kind)))
 
-  opened.use(schedule([...garbage.jobs, tokenExpiry(metadata)], log))
+  opened.use(
+    schedule(
+      [...garbage.jobs, tokenExpiry(metadata), ...prefetchJobs(config, (key) => repositories.find(key), log)],
+      log,
+    ),
+  )
   const running = opened.move()
   return {
     addresses: listeners.map((listener) => listener.address),

@@ -9,6 +9,7 @@ import { beginLogin, finishLogin } from './oidc-login.ts'
 import { exchangeToken } from './oidc-token.ts'
 import { listRepositories } from './repositories.ts'
 import { addSecurity } from './security/router.ts'
+import { pullThrough } from './pull-through.ts'
 import { answerSession, endSession } from './session.ts'
 import { answerVersion, collectGarbage, ping } from './system.ts'
 
@@ -21,6 +22,7 @@ export function openApi(services: Services): Router<RequestState> {
   router.get('/api/security/audit', (ctx) => listAudit(ctx, services))
   router.get('/api/v1/metrics', (ctx) => answerMetrics(ctx, services))
   router.get('/api/docker{/:key}/v1/auth', (ctx) => answerDockerConfig(ctx, services))
+  router.post('/api/docker/:key/pull-through', (ctx) => pullThrough(ctx, services, ctx.params['key'] ?? ''))
   router.get('/api/repositories', (ctx) => listRepositories(ctx, services))
   router.post('/access/api/v1/oidc/token', (ctx) => exchangeToken(ctx, services))
   router.get('/api/oidc/:provider/login', (ctx) => beginLogin(ctx, services, ctx.params['provider'] ?? ''))

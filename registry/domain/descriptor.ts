@@ -5,6 +5,10 @@ import { isObject } from './json.ts'
 export interface Descriptor {
   readonly digest: Digest
   readonly mediaType: string | undefined
+  /** In bytes. */
+  readonly size: number
+  /** Where else it can be had; mostly nowhere. */
+  readonly urls: readonly string[]
   /** Its bytes need not be here: they may not be distributed, or are elsewhere. */
   readonly foreign: boolean
 }
@@ -19,7 +23,8 @@ export function readDescriptor(value: unknown): ParsedDescriptor {
     return { problem: '.digest: expected sha256:<64 hex digits> or sha512:<128 hex digits>' }
   if (!Number.isSafeInteger(size) || Number(size) < 0) return { problem: '.size: expected a non-negative integer' }
   if (mediaType !== undefined && typeof mediaType !== 'string') return { problem: '.mediaType: expected a string' }
-  return { digest, mediaType, foreign: isForeign(mediaType, urls) }
+  const others = Array.isArray(urls) ? urls.filter((url) => typeof url === 'string') : []
+  return { digest, mediaType, size: Number(size), urls: others, foreign: isForeign(mediaType, urls) }
 }
 
 /** OCI image 1.1, "Non-distributable layers", and `…rootfs.foreign.diff…` of Docker. */

@@ -1,5 +1,5 @@
 import { readDescriptor, type Descriptor } from './descriptor.ts'
-import type { Digest } from './digest.ts'
+import { isDigest, type Digest } from './digest.ts'
 import { RegistryError } from './errors.ts'
 import { isObject, parseJson, type JsonObject } from './json.ts'
 
@@ -35,6 +35,14 @@ const shapes: ReadonlyMap<string, Shape> = new Map([
 
 const nothing: ManifestContents = { blobs: [], entries: [], subject: undefined, artifactType: undefined }
 
+/** A shape of old that registries still have, and that nobody pushes any more. Throws MANIFEST_INVALID. */
+export function refuseSchema1(mediaType: string, bytes: Uint8Array): void {
+  const json = parseJson(bytes)
+  const body = 'value' in json && isObject(json.value) ? json.value : {}
+  if ((shapes.get(mediaType) ?? shapeOf(body)) === 'schema 1')
+    throw invalid('image manifest schema 1 is not supported: expected Docker schema 2 or an OCI manifest')
+}
+
 /**
  * What the manifest names. Of a media type that is not known here, what it names if it is shaped like one that is, and
  * else nothing: it is kept as it came. Throws MANIFEST_INVALID with a message that says what was expected.
@@ -51,7 +59,7 @@ export function parseManifest(mediaType: string, bytes: Uint8Array): ManifestCon
   refuseOtherMediaType(body, mediaType)
   switch (shape ?? shapeOf(body)) {
     case 'schema 1':
-      throw invalid('image manifest schema 1 is not supported: expected Docker schema 2 or an OCI manifest')
+      return parseSchema1(body)
     case 'image':
       return parseImage(body)
     case 'index':
@@ -91,6 +99,57 @@ function parseIndex(body: JsonObject): ManifestContents {
   if (body.manifests === undefined) throw invalid('manifests: expected a list of descriptors')
   const entries = digestsOf(descriptors(body.manifests, 'manifests'))
   return { blobs: [], entries, subject: subjectOf(body), artifactType: artifactTypeOf(body) }
+}
+
+/** Docker, "Image Manifest Version 2, Schema 1". */
+function parseSchema1({ fsLayers }: JsonObject): ManifestContents {
+  if (!Array.isArray(fsLayers)) throw invalid('fsLayers: expected a list of objects with a blobSum')
+  const blobs = fsLayers.map((layer: unknown, index) => {
+    const blobSum = isObject(layer) ? layer.blobSum : undefined
+    if (typeof blobSum === 'string' && isDigest(blobSum)) return blobSum
+    throw invalid(`fsLayers[${index}].blobSum: expected sha256:<64 hex digits>`)
+  })
+  return { ...nothing, blobs: [...new Set(blobs)] }
+}
+
+/** Of a blob or manifest that it names, as it says; undefined when it does not name it or says nothing. */
+export function sizeNamed({ bytes }: Manifest, digest: Digest): number | undefined {
+  return descriptorsIn(bytes).find((named) => named.digest === digest)?.size
+}
+
+/** Where the blobs lie that the manifest says need not be in a registry. */
+export function foreignUrls({ bytes }: Manifest): ReadonlyMap<Digest, readonly string[]> {
+  const foreign = descriptorsIn(bytes).filter(({ urls }) => urls.length > 0)
+  return new Map(foreign.map(({ digest, urls }) => [digest, urls]))
+}
+
+/** Entries of an index; `platform` as in `linux/arm64/v8`, undefined for what is for none (attestations say unknown/unknown). */
+export function platformEntries({
+  bytes,
+}: Manifest): readonly { readonly digest: Digest; readonly platform: string | undefined }[] {
+  const json = parseJson(bytes)
+  if (!('value' in json) || !isObject(json.value)) return []
+  return listOf(json.value.manifests).flatMap((entry) => {
+    const found = readDescriptor(entry)
+    return 'digest' in found ? [{ digest: found.digest, platform: platformOf(entry) }] : []
+  })
+}
+
+function platformOf(entry: unknown): string | undefined {
+  const platform = isObject(entry) && isObject(entry.platform) ? entry.platform : {}
+  const parts = [platform.os, platform.architecture, platform.variant].filter((part) => typeof part === 'string')
+  return parts.length >= 2 && parts[0] !== 'unknown' ? parts.join('/') : undefined
+}
+
+function descriptorsIn(bytes: Uint8Array): readonly Descriptor[] {
+  const json = parseJson(bytes)
+  if (!('value' in json) || !isObject(json.value)) return []
+  const { config, layers, manifests } = json.value
+  return [config, ...listOf(layers), ...listOf(manifests)].map(readDescriptor).filter((found) => 'digest' in found)
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
 }
 
 /** OCI image 1.1, "Image Manifest": mediaType MUST match the Content-Type when it is there. */

@@ -7,7 +7,7 @@ import type { AccessAdministration } from './access-administration.ts'
 
 const group = 'users'
 
-/** What people expect of a registry that they have just started: everybody reads, users push. */
+/** What people expect of a registry that they have just started: everybody reads, users push, and what is pulled through a cache is cached. */
 const anything: PermissionTarget = {
   name: 'Anything',
   repositories: ['ANY'],
@@ -16,10 +16,18 @@ const anything: PermissionTarget = {
   users: { [anonymousName]: ['read'] },
   groups: { [group]: ['read', 'annotate', 'deploy', 'delete'] },
 }
+const anyRemote: PermissionTarget = {
+  name: 'Any Remote',
+  repositories: ['ANY REMOTE'],
+  includes: ['**'],
+  excludes: [],
+  users: { [anonymousName]: ['read', 'deploy'] },
+  groups: {},
+}
 
 /**
- * Makes it once, on the first start, unless the configuration file says who may do what; changed and removed like any other. When the
- * file comes to say that later, it goes if nobody has changed it: else the file would restrict nothing.
+ * Makes them once, on the first start, unless the configuration file says who may do what; changed and removed like any other. When the
+ * file comes to say that later, they go if nobody has changed them: else the file would restrict nothing.
  */
 export async function ensureDefaultPermissions(
   administration: AccessAdministration,
@@ -27,16 +35,22 @@ export async function ensureDefaultPermissions(
   log: Pick<Logger, 'warn'>,
 ): Promise<void> {
   const inFile = administration.declared.targets.size > 0
-  await store.secret('default-permissions', async () => {
-    if (inFile) return 'in the configuration file'
-    await letUsersPush(administration)
-    return 'made'
-  })
-  const isInFile = administration.declared.targets.has(anything.name)
-  if (inFile && !isInFile && isDeepStrictEqual(await administration.findTarget(anything.name), anything)) {
-    await administration.removeTarget(anything.name)
+  const once = (secret: string, make: () => Promise<unknown>) =>
+    store.secret(secret, async () => {
+      if (inFile) return 'in the configuration file'
+      await make()
+      return 'made'
+    })
+  await once('default-permissions', () => letUsersPush(administration))
+  // Registries of before have it not yet.
+  await once('default-remote-permissions', () => administration.putTarget(anyRemote))
+  if (!inFile) return
+  for (const target of [anything, anyRemote]) {
+    if (administration.declared.targets.has(target.name)) continue
+    if (!isDeepStrictEqual(await administration.findTarget(target.name), target)) continue
+    await administration.removeTarget(target.name)
     log.warn(
-      `the permission target ${anything.name} of the first start is removed: registry.permissions says who may do what`,
+      `the permission target ${target.name} of the first start is removed: registry.permissions says who may do what`,
     )
   }
 }

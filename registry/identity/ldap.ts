@@ -5,7 +5,7 @@ import { fillFilter, filterForAnyUser } from '../domain/ldap-filter.ts'
 import { isUserName } from '../domain/user-name.ts'
 import { textsOf } from './ldap-connection.ts'
 import { LdapDirectory, type AskedServer } from './ldap-directory.ts'
-import { memoryCache } from './memory-cache.ts'
+import { memoryCache } from '../storage/memory-cache.ts'
 import type { SourceUser, UserSource } from './user-source.ts'
 
 const rememberMs = 60_000

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { setTimeout as after } from 'node:timers/promises'
 import { RegistryError } from '../domain/errors.ts'
 import { atMost } from './at-most.ts'
-import { memoryCache } from './memory-cache.ts'
+import { memoryCache } from '../storage/memory-cache.ts'
 
 /**
  * Slows down and limits wrong passwords. What counts is wrong ones alone, and somebody's right password is never stopped by another

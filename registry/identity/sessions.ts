@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { RegistryError } from '../domain/errors.ts'
 import { cookieOf } from './cookies.ts'
-import { memoryCache } from './memory-cache.ts'
+import { memoryCache } from '../storage/memory-cache.ts'
 import type { SourceUser } from './user-source.ts'
 
 /** Someone who has logged in with a browser. What they may do is looked up when they ask for something. */

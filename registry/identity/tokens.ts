@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { actions, type Action } from '../domain/permissions.ts'
 import { isImageName, isRepositoryKey, type ImageName, type RepositoryKey } from '../domain/names.ts'
 import type { SigningKeys } from '../storage/access-store.ts'
-import { memoryCache } from './memory-cache.ts'
+import { memoryCache } from '../storage/memory-cache.ts'
 import { algorithm, openSigningKeys, type OpenSigningKeys } from './signing-keys.ts'
 
 export interface Grant {

@@ -4,7 +4,7 @@ import type { UserRecord } from '../storage/access-store.ts'
 import type { AccessAdministration } from './access-administration.ts'
 import { atMost } from './at-most.ts'
 import type { Directory } from './directory.ts'
-import { memoryCache } from './memory-cache.ts'
+import { memoryCache } from '../storage/memory-cache.ts'
 import { hashPassword, verifyPassword } from './passwords.ts'
 import type { UserSource } from './user-source.ts'
 

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Digest } from '../../domain/digest.ts'
 import type { ImageRef } from '../../domain/names.ts'
-import { memoryCache } from '../../identity/memory-cache.ts'
+import { memoryCache } from '../../storage/memory-cache.ts'
 
 /**
  * Which blobs and manifests who may push to a part of an image has sent to it: these are no secret to them, though what others keep in

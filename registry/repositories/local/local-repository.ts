@@ -1,7 +1,7 @@
 import type { AntPattern } from '../../domain/ant-pattern.ts'
 import type { Digest, DigestAlgorithm } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
-import { parseManifest, type Manifest, type ManifestContents } from '../../domain/manifest.ts'
+import { parseManifest, refuseSchema1, type Manifest, type ManifestContents } from '../../domain/manifest.ts'
 import type { ImageName, Reference, RepositoryKey, Tag } from '../../domain/names.ts'
 import { describeReferrer } from '../../domain/referrer.ts'
 import type { BlobStore, UploadId } from '../../storage/blob-store.ts'
@@ -95,6 +95,7 @@ export class LocalRepository implements Repository, PushTarget, Removal {
     tags: readonly Tag[],
     { mayTake = always, mayName }: PushRights = {},
   ): Promise<ManifestContents> {
+    refuseSchema1(manifest.mediaType, manifest.bytes)
     const contents = parseManifest(manifest.mediaType, manifest.bytes)
     if (mayName) await refuseHidden([...contents.blobs, ...contents.entries], mayName)
     await this.#keepingImmutable(image, mayTake, (mayTake) =>

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
+import { sha256 } from '../../contracts/blob-store.ts'
 import { RegistryError } from '../../../registry/domain/errors.ts'
-import { parseManifest } from '../../../registry/domain/manifest.ts'
+import { foreignUrls, parseManifest, refuseSchema1, sizeNamed } from '../../../registry/domain/manifest.ts'
 
 const dockerImage = 'application/vnd.docker.distribution.manifest.v2+json'
 const dockerList = 'application/vnd.docker.distribution.manifest.list.v2+json'
@@ -107,14 +108,38 @@ test('what is an image to one client and an index to another is refused', () => 
   refuses(ociIndex, { schemaVersion: 2, manifests: [], layers: [] }, 'layers: an index has no such field')
 })
 
-test('a manifest of schema 1 is refused, signed or not', () => {
-  const body = { schemaVersion: 1, name: 'a', fsLayers: [], history: [], signatures: [] }
+test('a manifest of schema 1 names its layers, and can be refused, signed or not', () => {
+  const [one, two] = [sha256('one'), sha256('two')]
+  const fsLayers = [one, two, one].map((blobSum) => ({ blobSum }))
+  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 1, name: 'a', fsLayers, history: [], signatures: [] }))
   for (const mediaType of [
     'application/vnd.docker.distribution.manifest.v1+json',
     'application/vnd.docker.distribution.manifest.v1+prettyjws',
     'application/json',
-  ])
-    refuses(mediaType, body, /^image manifest schema 1 is not supported/)
+  ]) {
+    assert.deepEqual(parseManifest(mediaType, bytes).blobs, [one, two])
+    const refusal = { code: 'MANIFEST_INVALID', message: /^image manifest schema 1 is not supported/ }
+    assert.throws(() => refuseSchema1(mediaType, bytes), refusal)
+  }
+  refuses('application/json', { schemaVersion: 1, fsLayers: [{}] }, /^fsLayers\[0\]\.blobSum: expected sha256/)
+})
+
+test('a manifest says how large what it names is, and where else it lies', () => {
+  const [layer, elsewhere] = [sha256('layer'), sha256('elsewhere')]
+  const bytes = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      config,
+      layers: [
+        { digest: layer, size: 7, mediaType: 'application/vnd.oci.image.layer.v1.tar' },
+        { digest: elsewhere, size: 9, urls: ['https://example.com/layer', 5] },
+      ],
+    }),
+  )
+  const manifest = { digest: sha256('it'), mediaType: ociImage, bytes }
+  assert.equal(sizeNamed(manifest, layer), 7)
+  assert.equal(sizeNamed(manifest, sha256('another')), undefined)
+  assert.deepEqual([...foreignUrls(manifest)], [[elsewhere, ['https://example.com/layer']]])
 })
 
 const malformed: readonly (readonly [what: string, body: unknown, message: string])[] = [

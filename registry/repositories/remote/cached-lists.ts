@@ -1,0 +1,125 @@
+import type { Keyv } from 'keyv'
+import type { Digest } from '../../domain/digest.ts'
+import type { ImageName, ImageRef, Tag } from '../../domain/names.ts'
+import { describeReferrer, type ReferrerDescriptor } from '../../domain/referrer.ts'
+import type { Page, ReferrerQuery } from '../../storage/metadata-store.ts'
+import type { ReferrerPage } from '../repository.ts'
+import type { RemoteParts } from './cached-manifests.ts'
+import { Flights } from './flights.ts'
+import { orFailing } from './upstream-errors.ts'
+
+/** Lists of the upstream, as long as they are remembered; where it cannot be asked, or lists nothing, what is cached. */
+export class CachedLists {
+  readonly #parts: RemoteParts
+  readonly #remembered: Keyv<readonly unknown[]>
+  readonly #nameHere: (name: ImageName) => ImageName | undefined
+  readonly #rememberMs: number
+  readonly #flights = new Flights<readonly unknown[] | undefined>()
+
+  /** `nameHere`: under which name an image of the upstream is kept here. */
+  constructor(
+    parts: RemoteParts,
+    {
+      remembered,
+      rememberMs,
+      nameHere,
+    }: {
+      readonly remembered: Keyv<readonly unknown[]>
+      readonly rememberMs: number
+      readonly nameHere: (name: ImageName) => ImageName | undefined
+    },
+  ) {
+    this.#parts = parts
+    this.#remembered = remembered
+    this.#rememberMs = rememberMs
+    this.#nameHere = nameHere
+  }
+
+  async tags(image: ImageName, after: string | undefined, limit: number): Promise<Page<Tag> | undefined> {
+    const { upstream, nameThere, settings, metadata } = this.#parts
+    const all = await this.#ask<Tag>(`tags ${image}`, () => upstream.tags(nameThere(image)))
+    if (!all) return metadata.listTags(this.#of(image), after, limit)
+    const included = settings.includes.tagsOf(image)
+    return pageOf(
+      all.filter((tag) => included.has(tag)),
+      after,
+      limit,
+    )
+  }
+
+  /** Also those that are cached and not listed there. */
+  async images(after: string | undefined, limit: number): Promise<Page<ImageName>> {
+    const { upstream, settings, metadata, key } = this.#parts
+    const there = await this.#ask<ImageName>('images', async () => {
+      const names = (await upstream.images())?.map(this.#nameHere).filter((name) => name !== undefined)
+      return names && [...new Set(names)].sort()
+    })
+    const listed = (there ?? []).filter((image) => settings.includes.tagsOf(image).extent !== 'none')
+    const cached = await metadata.listImages(key, after, limit)
+    const upstreams = pageOf(listed, after, limit)
+    const items = [...new Set([...cached.items, ...upstreams.items])].sort().slice(0, limit)
+    const isLast = cached.next === undefined && upstreams.next === undefined
+    const isCut = [cached, upstreams].some((page) => page.items.some((item) => !items.includes(item)))
+    return { items, next: isLast && !isCut ? undefined : items.at(-1) }
+  }
+
+  async referrers(image: ImageName, { subject, artifactType, after, limit }: ReferrerQuery): Promise<ReferrerPage> {
+    const { upstream, nameThere } = this.#parts
+    const all =
+      (await this.#ask<ReferrerDescriptor>(`referrers ${image}@${subject}`, () =>
+        upstream.referrers(nameThere(image), subject),
+      )) ?? (await this.#cachedReferrers(image, subject))
+    const wanted = all.filter(
+      (one) =>
+        (artifactType === undefined || one.artifactType === artifactType) &&
+        (after === undefined || one.digest > after),
+    )
+    const items = wanted.slice(0, limit)
+    return { items, next: wanted.length > limit ? items.at(-1)?.digest : undefined }
+  }
+
+  async #cachedReferrers(image: ImageName, subject: Digest): Promise<readonly ReferrerDescriptor[]> {
+    const query = { subject, artifactType: undefined, after: undefined, limit: 1000 }
+    const { items } = await this.#parts.metadata.listReferrers(this.#of(image), query)
+    return items.map(describeReferrer)
+  }
+
+  /** Undefined when the upstream has no such list, or cannot be asked for it. */
+  async #ask<item>(
+    name: string,
+    ask: () => Promise<readonly item[] | undefined>,
+  ): Promise<readonly item[] | undefined> {
+    const { settings, freshness, log, key } = this.#parts
+    if (settings.offline) return undefined
+    const remembered = await this.#remembered.get(name)
+    if (remembered) return remembered as readonly item[]
+    if ((await freshness.of(name)) !== undefined) return undefined
+    const found = await this.#flights.join(name, () =>
+      orFailing<readonly unknown[] | undefined>(
+        async () => {
+          const list = await ask()
+          if (!list) await freshness.miss(name)
+          else if (this.#rememberMs > 0) await this.#remembered.set(name, list, this.#rememberMs)
+          return list
+        },
+        async (failure) => {
+          log.warn({ repository: key, list: name, err: failure }, 'the upstream cannot be asked for a list')
+          await freshness.postpone(name, failure.message)
+          return undefined
+        },
+      ),
+    )
+    return found as readonly item[] | undefined
+  }
+
+  #of(image: ImageName): ImageRef {
+    return { repository: this.#parts.key, image }
+  }
+}
+
+/** Of a list in byte order. */
+function pageOf<name extends string>(all: readonly name[], after: string | undefined, limit: number): Page<name> {
+  const from = after === undefined ? all : all.filter((name) => name > after)
+  const items = from.slice(0, limit)
+  return { items, next: from.length > limit ? items.at(-1) : undefined }
+}

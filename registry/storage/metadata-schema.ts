@@ -22,8 +22,20 @@ export interface MetadataSchema {
   /** `entry`: a manifest, or a blob that stands in for one, that an index names. */
   manifest_references: { image_id: number; manifest_digest: Digest; digest: Digest; kind: 'blob' | 'entry' }
   tags: { image_id: number; name: Tag; digest: Digest; updated_at: string }
-  /** `expected`: the blob that it is about to become, which garbage collection then leaves alone. */
-  uploads: { id: UploadId; image_id: number; started_at: string; principal: string; expected: Digest | null }
+  /**
+   * `expected`: the blob that it is about to become, which garbage collection then leaves alone. `fetched`: the blob of another registry
+   * whose bytes come in by it.
+   */
+  uploads: {
+    id: UploadId
+    image_id: number
+    started_at: string
+    principal: string
+    expected: Digest | null
+    fetched: Digest | null
+  }
+  /** Manifests of other registries; their image may not have all that they name. */
+  cached_manifests: { image_id: number; digest: Digest; repository: RepositoryKey; used_at: string }
   manifest_reviews: { image_id: number; digest: Digest; repository: RepositoryKey; since: string }
   link_reviews: { image_id: number; digest: Digest; since: string }
   blob_reviews: { digest: Digest; since: string }

@@ -5,6 +5,7 @@ import type { Manifest, ManifestContents } from '../domain/manifest.ts'
 import type { UploadId } from './blob-store.ts'
 import type { AccessStore } from './access-store.ts'
 import type { Garbage } from './garbage.ts'
+import type { ImageCache } from './image-cache.ts'
 import type { Integrity } from './integrity.ts'
 
 export type { ImageRef }
@@ -40,6 +41,8 @@ export interface UploadOptions {
   readonly principal?: string | undefined
   /** Throws TOOMANYREQUESTS, with the numbers, when the principal has begun so many that have not ended. */
   readonly maxUploads?: number | undefined
+  /** The blob of another registry that comes in by it; see {@link ImageCache.findFetch}. */
+  readonly fetches?: Digest | undefined
   /** Throws DENIED, with the numbers, when the repository has so many bytes in blobs already. */
   readonly maxRepositoryBytes?: number | undefined
 }
@@ -128,4 +131,4 @@ export interface UploadOwner {
   readonly expected: Digest | undefined
 }
 
-export type MetadataStore = Images & UploadOwners & Garbage & Integrity & AccessStore & AsyncDisposable
+export type MetadataStore = Images & UploadOwners & ImageCache & Garbage & Integrity & AccessStore & AsyncDisposable

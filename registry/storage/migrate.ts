@@ -3,9 +3,15 @@ import type { MetadataDatabase } from './metadata-schema.ts'
 import * as imagesAndUsers from './migrations/0001-images-and-users.ts'
 import * as garbage from './migrations/0002-garbage.ts'
 import * as access from './migrations/0003-access.ts'
+import * as imageCache from './migrations/0004-image-cache.ts'
 
 /** By name, in this order, each once. */
-const migrations = { '0001-images-and-users': imagesAndUsers, '0002-garbage': garbage, '0003-access': access }
+const migrations = {
+  '0001-images-and-users': imagesAndUsers,
+  '0002-garbage': garbage,
+  '0003-access': access,
+  '0004-image-cache': imageCache,
+}
 
 /** Brings the tables up to date. */
 export async function migrate(db: MetadataDatabase): Promise<void> {

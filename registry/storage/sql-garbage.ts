@@ -4,7 +4,7 @@ import type { ImageName, RepositoryKey } from '../domain/names.ts'
 import type { Garbage } from './garbage.ts'
 import type { MetadataDatabase } from './metadata-schema.ts'
 import { deletedImages } from './sql-image-id.ts'
-import { removeLink, removeManifest, weightOf } from './sql-removals.ts'
+import { removeLink, removeManifest, upToWeight } from './sql-removals.ts'
 import { reviewBlob } from './sql-reviews.ts'
 
 interface Row {
@@ -150,18 +150,6 @@ async function queuedBlobs(
       order by q.since
     ) queued ${which} limit ${limit}`
   return (await queued.execute(db)).rows
-}
-
-/** The first of them, and as many more as `limit` ordinary ones would weigh. */
-async function upToWeight(db: MetadataDatabase, rows: readonly Row[], limit: number): Promise<readonly Row[]> {
-  const taken: Row[] = []
-  let weight = 0
-  for (const row of rows) {
-    weight += await weightOf(db, row.image_id, row.digest)
-    if (taken.length > 0 && weight > limit) break
-    taken.push(row)
-  }
-  return taken
 }
 
 async function leaveQueue(db: MetadataDatabase, queue: 'manifest_reviews' | 'link_reviews', row: Row): Promise<void> {

@@ -1,15 +1,17 @@
 import type { Digest } from '../domain/digest.ts'
 import { RegistryError } from '../domain/errors.ts'
-import type { Manifest, ManifestContents } from '../domain/manifest.ts'
+import type { Manifest } from '../domain/manifest.ts'
 import type { ImageName, Reference, RepositoryKey, Tag } from '../domain/names.ts'
 import type { MetadataDatabase } from './metadata-schema.ts'
 import type { ImageRef, Images } from './metadata-store.ts'
 import { parameter, prepare } from './prepared-query.ts'
 import { ensureImageId, findImageId } from './sql-image-id.ts'
 import { tagFixed } from './tag-fixed.ts'
-import { findNaming, keepReferences, refuseMissing } from './sql-manifest-references.ts'
+import { leaveCache } from './sql-cached-manifests.ts'
+import { digestOfTag, isKept, keepManifest, moveTag } from './sql-kept-manifests.ts'
+import { findNaming, refuseMissing } from './sql-manifest-references.ts'
 import { removeManifest, removeTag } from './sql-removals.ts'
-import { reviewManifest, reviewWhatItHolds } from './sql-reviews.ts'
+import { reviewManifest } from './sql-reviews.ts'
 
 export function sqlManifests(
   db: MetadataDatabase,
@@ -64,9 +66,10 @@ export function sqlManifests(
         const imageId = await ensureImageId(db, of)
         const at = now().toISOString()
         for (const tag of tags) if (!mayTake(tag)) await refuseMoved(db, imageId, tag, manifest.digest)
-        if (!(await isKept(db, imageId, manifest))) {
+        const cached = await leaveCache(db, imageId, manifest.digest)
+        if (cached || !(await isKept(db, imageId, manifest))) {
           await refuseAnotherType(db, imageId, manifest, mayTake)
-          await keep(db, imageId, manifest, contents, at)
+          await keepManifest(db, imageId, manifest, contents, at)
           await refuseMissing(db, imageId, manifest.digest)
         }
         for (const tag of tags) await moveTag(db, imageId, tag, manifest.digest, at)
@@ -93,19 +96,6 @@ function always(): boolean {
   return true
 }
 
-/** Under the same media type, and with bytes that have not rotted since. */
-async function isKept(db: MetadataDatabase, imageId: number, { digest, mediaType, bytes }: Manifest): Promise<boolean> {
-  const row = await db
-    .selectFrom('manifests')
-    .select('digest')
-    .where('image_id', '=', imageId)
-    .where('digest', '=', digest)
-    .where('media_type', '=', mediaType)
-    .where('bytes', '=', bytes)
-    .executeTakeFirst()
-  return row !== undefined
-}
-
 /** Under another media type it is something else to all who have its tags: as if these were moved. */
 async function refuseAnotherType(
   db: MetadataDatabase,
@@ -126,40 +116,6 @@ async function refuseAnotherType(
   for (const { name } of tags) if (!mayTake(name)) throw tagFixed(name)
 }
 
-async function keep(
-  db: MetadataDatabase,
-  imageId: number,
-  { digest, mediaType, bytes }: Manifest,
-  contents: ManifestContents,
-  at: string,
-): Promise<void> {
-  const known = {
-    bytes,
-    media_type: mediaType,
-    subject: contents.subject ?? null,
-    artifact_type: contents.artifactType ?? null,
-    pushed_at: at,
-  }
-  // Under another media type it may hold something else, and let go of what it held.
-  await reviewWhatItHolds(db, imageId, digest, at)
-  await db
-    .insertInto('manifests')
-    .values({ image_id: imageId, digest, ...known })
-    .onConflict((same) => same.columns(['image_id', 'digest']).doUpdateSet(known))
-    .execute()
-  await keepReferences(db, imageId, digest, contents)
-}
-
-async function digestOfTag(db: MetadataDatabase, imageId: number, name: Tag): Promise<Digest | undefined> {
-  const row = await db
-    .selectFrom('tags')
-    .select('digest')
-    .where('image_id', '=', imageId)
-    .where('name', '=', name)
-    .executeTakeFirst()
-  return row?.digest
-}
-
 /** `to`: undefined when the tag is to be nowhere. */
 async function refuseMoved(db: MetadataDatabase, imageId: number, tag: Tag, to: Digest | undefined): Promise<void> {
   const before = await digestOfTag(db, imageId, tag)
@@ -169,16 +125,6 @@ async function refuseMoved(db: MetadataDatabase, imageId: number, tag: Tag, to: 
 async function tagsOn(db: MetadataDatabase, imageId: number, digest: Digest): Promise<readonly Tag[]> {
   const tags = db.selectFrom('tags').where('image_id', '=', imageId).where('digest', '=', digest).select('name')
   return (await tags.execute()).map(({ name }) => name)
-}
-
-async function moveTag(db: MetadataDatabase, image_id: number, name: Tag, digest: Digest, updated_at: string) {
-  const before = await digestOfTag(db, image_id, name)
-  await db
-    .insertInto('tags')
-    .values({ image_id, name, digest, updated_at })
-    .onConflict((taken) => taken.columns(['image_id', 'name']).doUpdateSet({ digest, updated_at }))
-    .execute()
-  if (before !== undefined && before !== digest) await reviewManifest(db, image_id, before, updated_at)
 }
 
 async function refuseNamed(db: MetadataDatabase, imageId: number, digest: Digest): Promise<void> {

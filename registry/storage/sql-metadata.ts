@@ -6,6 +6,7 @@ import { sqlBlobLinks } from './sql-blob-links.ts'
 import { sqlDeletedImages } from './sql-deleted-images.ts'
 import { sqlGarbage } from './sql-garbage.ts'
 import { sqlGroups } from './sql-groups.ts'
+import { sqlImageCache } from './sql-image-cache.ts'
 import { sqlIntegrity } from './sql-integrity.ts'
 import { sqlManifests } from './sql-manifests.ts'
 import { sqlNames } from './sql-names.ts'
@@ -30,6 +31,7 @@ export function sqlMetadata(db: MetadataDatabase, now: () => Date): MetadataStor
     ...sqlGarbage(db, now),
     ...sqlIntegrity(db),
     ...sqlUploadOwners(db, now),
+    ...sqlImageCache(db, now),
     ...sqlTagHolders(db),
     ...sqlUsers(db),
     ...sqlGroups(db),

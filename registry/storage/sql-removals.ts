@@ -49,6 +49,22 @@ export async function weightOf(db: MetadataDatabase, imageId: number, manifest: 
   return Math.max(1, Math.ceil(counted.references / 20))
 }
 
+/** The first of them, and as many more as `limit` ordinary ones would weigh. */
+export async function upToWeight<row extends { readonly image_id: number; readonly digest: Digest }>(
+  db: MetadataDatabase,
+  rows: readonly row[],
+  limit: number,
+): Promise<readonly row[]> {
+  const taken: row[] = []
+  let weight = 0
+  for (const row of rows) {
+    weight += await weightOf(db, row.image_id, row.digest)
+    if (taken.length > 0 && weight > limit) break
+    taken.push(row)
+  }
+  return taken
+}
+
 /** Also the image, when nothing else is in it. */
 export async function removeLink(
   db: MetadataDatabase,

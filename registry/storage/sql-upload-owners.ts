@@ -44,11 +44,15 @@ export function sqlUploadOwners(db: MetadataDatabase, now: () => Date): UploadOw
   return {
     addUpload: (of, id, options = {}) =>
       db.transaction().execute(async (db) => {
-        const { principal = '', maxRepositoryBytes } = options
+        const { principal = '', maxRepositoryBytes, fetches } = options
         if (principal !== '') await refuseTooMany(db, principal, options)
         await refuseUsedUp(db, of.repository, maxRepositoryBytes)
         const image_id = await ensureImageId(db, of)
-        await db.insertInto('uploads').values({ id, image_id, started_at: now().toISOString(), principal }).execute()
+        const started_at = now().toISOString()
+        await db
+          .insertInto('uploads')
+          .values({ id, image_id, started_at, principal, fetched: fetches ?? null })
+          .execute()
       }),
 
     ownsUpload: async (of, id) => (await find.first(db, { ...of, id })) !== undefined,

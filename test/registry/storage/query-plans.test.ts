@@ -20,7 +20,8 @@ async function useAll(store: MetadataStore): Promise<void> {
   const contents = { blobs: [sha256('a')], entries: [], subject: undefined, artifactType: undefined }
   const [finished, cancelled, released] = [newUploadId(), newUploadId(), newUploadId()]
   const limits = { principal: 'alice', maxUploads: 9, maxRepositoryBytes: 1000 }
-  for (const id of [finished, cancelled, released]) await store.addUpload(app, id, limits)
+  for (const id of [finished, cancelled, released]) await store.addUpload(app, id, { ...limits, fetches: sha256('a') })
+  await store.findFetch(app, sha256('a'))
   await store.ownsUpload(app, finished)
   await store.expectBlob(finished, sha256('a'))
   await store.linkBlob(app, sha256('a'), 1, { upload: finished, maxRepositoryBytes: 1000 })
@@ -62,7 +63,21 @@ async function useAll(store: MetadataStore): Promise<void> {
   await store.condemnBlobs(far, 10)
   await store.reprieveBlob(sha256('b'))
   await store.forgetBlobs(await store.listCondemnedBlobs(10))
+  await useCache(store)
   await useAccess(store)
+}
+
+async function useCache(store: MetadataStore): Promise<void> {
+  const manifest = { digest: sha256('cached'), mediaType: 'a/b', bytes: Buffer.from('cached') }
+  const contents = { blobs: [sha256('far')], entries: [], subject: undefined, artifactType: undefined }
+  for (const tag of [undefined, parseTag('v1')]) await store.cacheManifest(other, manifest, contents, tag)
+  await store.findTagTime(other, parseTag('v1'))
+  await store.findNaming(other, sha256('far'))
+  await store.findHolder(other.repository, sha256('far'))
+  await store.noteUse(other, manifest.digest, far)
+  await store.uncacheManifest(other, { tag: parseTag('v1') })
+  await store.removeUnused(other.repository, new Date('2099-12-31'), 10)
+  await store.uncacheManifest(other, manifest)
 }
 
 async function useAccess(store: MetadataStore): Promise<void> {

@@ -8,6 +8,7 @@ import { openSqliteMetadata } from '../../../registry/storage/sqlite-metadata.ts
 import { accessStoreContract } from '../../contracts/access-store.ts'
 import { sha256 } from '../../contracts/blob-store.ts'
 import { garbageContract } from '../../contracts/garbage.ts'
+import { imageCacheContract } from '../../contracts/image-cache.ts'
 import { integrityContract } from '../../contracts/integrity.ts'
 import { metadataStoreContract, ref } from '../../contracts/metadata-store.ts'
 import { userNamed } from '../../helpers/users.ts'
@@ -38,7 +39,7 @@ integrityContract(async () => {
   }
 })
 
-garbageContract(async (clock) => {
+const atTime = async (clock: { now: Date }) => {
   const directory = await temporaryDirectory()
   const store = await openSqliteMetadata(join(directory.path, 'caisson.db'), () => clock.now)
   return {
@@ -49,7 +50,9 @@ garbageContract(async (clock) => {
       await directory[Symbol.asyncDispose]()
     },
   }
-})
+}
+garbageContract(atTime)
+imageCacheContract(atTime)
 
 const app = ref('docker-local', 'app')
 const blank = JSON.stringify({ ...userNamed('a'), passwordHash: '' })

@@ -3,6 +3,8 @@ import type { Listener } from '../gateway/config.ts'
 import { explainRoute, type Explanation } from '../gateway/explain.ts'
 import { BadRequestTarget } from '../wire/request-target.ts'
 import { loadConfig, type CaissonConfig } from './config.ts'
+import { servesItself } from './config-checks.ts'
+import { explainRepository } from './explain-repository.ts'
 
 export function explainCommand(): Command {
   return new Command('explain')
@@ -26,9 +28,14 @@ interface Told {
 }
 
 /** A line for each step on the way, the last one being where it ends. */
-export function explanation({ gateway }: CaissonConfig, url: string): Told {
+export function explanation({ gateway, registry }: CaissonConfig, url: string): Told {
   try {
-    return tell(gateway, explainRoute(gateway, url))
+    const route = explainRoute(gateway, url)
+    const told = tell(gateway, route)
+    if (!servesItself({ gateway, registry }) || route.match?.kind !== 'repository') return told
+    const { key, upstreamPath, upstreamPrefix } = route.match
+    const behind = key === undefined ? [] : explainRepository(registry, key, upstreamPath.slice(upstreamPrefix.length))
+    return { ...told, lines: [...told.lines, ...behind] }
   } catch (error) {
     if (error instanceof BadRequestTarget) return { lines: [`answer    400: ${error.message}`], found: false }
     throw error

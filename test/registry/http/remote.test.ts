@@ -1,0 +1,449 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { FaultyUpstream, type FaultyUpstreamOptions } from '../../helpers/faulty-upstream.ts'
+import { startTestRegistry } from '../../helpers/registry.ts'
+import type { Answer, RegistryClient } from '../../helpers/registry-client.ts'
+import { descriptor, digestOfBytes, ociManifest, tinyImage } from '../../helpers/tiny-image.ts'
+import { status, tooMany } from '../../helpers/upstream/faults.ts'
+import { onAccess, target } from '../../helpers/users.ts'
+
+const image = tinyImage('one')
+const [config, layer] = image.blobs.map((blob) => digestOfBytes(blob))
+
+interface Settings {
+  readonly upstream?: FaultyUpstreamOptions
+  readonly remote?: Readonly<Record<string, unknown>>
+}
+
+/** A registry with the remote repository `hub`, in front of an upstream that has `team/app:1`. */
+async function setUp({ upstream: options, remote = {} }: Settings = {}) {
+  await using opened = new AsyncDisposableStack()
+  const upstream = opened.use(await FaultyUpstream.start(options))
+  upstream.content.push('team/app', '1', image)
+  const hub = { type: 'remote', url: upstream.url, assumedOfflinePeriodSecs: 0, ...remote }
+  const repositories = { 'docker-local': { type: 'local' }, hub }
+  const registry = opened.use(await startTestRegistry({ repositories }))
+  const at = '/artifactory/api/docker/hub/v2'
+  const running = opened.move()
+  return {
+    upstream,
+    registry,
+    client: registry.anonymous.at(at),
+    admin: registry.admin.at(at),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+async function pull(client: RegistryClient, reference = '1'): Promise<readonly Answer[]> {
+  const answers = [await client.ask('GET', `team/app/manifests/${reference}`)]
+  for (const blob of [config, layer]) answers.push(await client.ask('GET', `team/app/blobs/${blob}`))
+  return answers
+}
+
+const caches = (answers: readonly Answer[]) => answers.map(({ headers }) => headers['x-cache'])
+
+test('an image comes from the upstream once, and is the same from then on', async () => {
+  await using it = await setUp()
+  for (const cache of ['MISS', 'HIT', 'HIT']) {
+    const answers = await pull(it.client)
+    assert.deepEqual(
+      answers.map((answer) => [answer.status, answer.headers['x-cache']]),
+      answers.map(() => [200, cache]),
+    )
+    const [manifest, ...blobs] = answers
+    assert.deepEqual(manifest?.body, image.manifest)
+    assert.equal(manifest?.headers['content-type'], ociManifest)
+    assert.equal(manifest?.headers['docker-content-digest'], image.digest)
+    assert.deepEqual(
+      blobs.map(({ body }) => body),
+      image.blobs,
+    )
+  }
+  assert.equal(it.upstream.count('GET', 'manifest'), 1)
+  assert.equal(it.upstream.count('GET', 'blob'), 2)
+})
+
+test('what is cached is there after a restart', async () => {
+  await using it = await setUp()
+  await pull(it.client)
+  await it.registry.restart()
+  await it.upstream.stop()
+  assert.deepEqual(caches(await pull(it.client)), ['STALE', 'HIT', 'HIT'])
+  assert.deepEqual(caches(await pull(it.client, image.digest)), ['HIT', 'HIT', 'HIT'])
+})
+
+test('a tag is looked after by HEAD when its time is over, and followed when it has moved', async () => {
+  await using it = await setUp({ remote: { retrievalCachePeriodSecs: 0 } })
+  await pull(it.client)
+  assert.equal((await it.client.ask('GET', 'team/app/manifests/1')).headers['x-cache'], 'HIT')
+  assert.equal(it.upstream.count('HEAD', 'manifest'), 1)
+  assert.equal(it.upstream.count('GET', 'manifest'), 1)
+
+  const moved = tinyImage('two')
+  it.upstream.content.push('team/app', '1', moved)
+  const answer = await it.client.ask('GET', 'team/app/manifests/1')
+  assert.deepEqual([answer.headers['x-cache'], answer.body], ['MISS', moved.manifest])
+  // What it was on before is there by its digest, and the tag moves back without the manifest being fetched again.
+  it.upstream.content.push('team/app', '1', image)
+  assert.deepEqual((await it.client.ask('GET', 'team/app/manifests/1')).body, image.manifest)
+  assert.equal(it.upstream.count('GET', 'manifest'), 2)
+})
+
+test('a tag is not looked after before its time is over', async () => {
+  await using it = await setUp()
+  await pull(it.client)
+  it.upstream.content.push('team/app', '1', tinyImage('two'))
+  assert.deepEqual((await it.client.ask('GET', 'team/app/manifests/1')).body, image.manifest)
+  assert.equal(it.upstream.count('HEAD', 'manifest'), 0)
+})
+
+test('while the upstream cannot be reached what is cached is served, and says so', async () => {
+  await using it = await setUp({ remote: { retrievalCachePeriodSecs: 0 } })
+  await pull(it.client)
+  await it.upstream.stop()
+  const [manifest, ...blobs] = await pull(it.client)
+  assert.equal(manifest?.headers['x-cache'], 'STALE')
+  assert.match(String(manifest?.headers.warning), /^111 caisson ".*127\.0\.0\.1/)
+  assert.deepEqual(caches(blobs), ['HIT', 'HIT'])
+
+  const missed = await it.client.ask('GET', 'team/app/manifests/2')
+  assert.deepEqual([missed.status, missed.error()], [404, 'MANIFEST_UNKNOWN'])
+  assert.match(missed.body.toString(), /not cached here, and .*127\.0\.0\.1/)
+  const blob = await it.client.ask('GET', `team/app/blobs/${digestOfBytes('other')}`)
+  assert.deepEqual([blob.status, blob.error()], [404, 'BLOB_UNKNOWN'])
+})
+
+test('with hardFail what cannot be asked for is 503', async () => {
+  await using it = await setUp({ remote: { hardFail: true } })
+  await it.upstream.stop()
+  for (const path of ['team/app/manifests/1', `team/app/blobs/${layer}`]) {
+    const answer = await it.client.ask('GET', path)
+    assert.deepEqual([answer.status, answer.error()], [503, 'UNAVAILABLE'])
+  }
+})
+
+for (const [what, fault] of [
+  ['500', status(500)],
+  ['429', tooMany('60')],
+  ['403', status(403)],
+  ['401 without a challenge', status(401)],
+] as const)
+  test(`a cached tag is served while the upstream answers ${what}`, async () => {
+    await using it = await setUp({ remote: { retrievalCachePeriodSecs: 0 } })
+    await pull(it.client)
+    it.upstream.break('manifest', fault)
+    const answer = await it.client.ask('GET', 'team/app/manifests/1')
+    assert.deepEqual([answer.status, answer.headers['x-cache'], answer.body], [200, 'STALE', image.manifest])
+  })
+
+test('too many requests upstream are that here, with its time to wait', async () => {
+  await using it = await setUp()
+  it.upstream.break('manifest', tooMany('60'))
+  const first = await it.client.ask('GET', 'team/app/manifests/1')
+  assert.deepEqual([first.status, first.error()], [429, 'TOOMANYREQUESTS'])
+  assert.ok(Number(first.headers['retry-after']) > 50)
+  it.upstream.heal()
+  // It is obeyed: the upstream is not asked before.
+  const second = await it.client.ask('GET', 'team/app/manifests/1')
+  assert.equal(second.status, 429)
+  assert.equal(it.upstream.count('GET', 'manifest'), 1)
+})
+
+test('what the upstream does not have is not asked for again for a while', async () => {
+  await using it = await setUp()
+  for (let time = 0; time < 3; time++) {
+    assert.equal((await it.client.ask('GET', 'team/app/manifests/none')).status, 404)
+    assert.equal((await it.client.ask('GET', `team/app/blobs/${digestOfBytes('none')}`)).status, 404)
+  }
+  assert.equal(it.upstream.count('GET', 'manifest'), 1)
+  assert.equal(it.upstream.count('GET', 'blob'), 1)
+
+  await using other = await setUp({ remote: { missedRetrievalCachePeriodSecs: 0 } })
+  assert.equal((await other.client.ask('GET', 'team/app/manifests/2')).status, 404)
+  other.upstream.content.push('team/app', '2', tinyImage('two'))
+  assert.equal((await other.client.ask('GET', 'team/app/manifests/2')).status, 200)
+})
+
+test('a tag that the upstream has no more is not there, and comes back with it', async () => {
+  await using it = await setUp({ remote: { retrievalCachePeriodSecs: 0, missedRetrievalCachePeriodSecs: 0 } })
+  await pull(it.client)
+  it.upstream.content.image('team/app').tags.delete('1')
+  assert.equal((await it.client.ask('GET', 'team/app/manifests/1')).status, 404)
+  assert.equal((await it.client.ask('GET', `team/app/manifests/${image.digest}`)).status, 200)
+  it.upstream.content.push('team/app', '1', image)
+  assert.equal((await it.client.ask('GET', 'team/app/manifests/1')).status, 200)
+})
+
+test('64 clients at once cause one request for the manifest and one for each blob', async () => {
+  await using it = await setUp()
+  const big = await it.upstream.content.pattern('team/app', 3_000_000)
+  const clients = Array.from({ length: 64 })
+  const manifests = await Promise.all(clients.map(() => it.client.ask('GET', 'team/app/manifests/1')))
+  assert.ok(manifests.every(({ body }) => body.equals(image.manifest)))
+  const blobs = await Promise.all(clients.map(() => it.client.ask('GET', `team/app/blobs/${big}`)))
+  assert.ok(blobs.every(({ status, body }) => status === 200 && digestOfBytes(body) === big))
+  assert.equal(it.upstream.count('GET', 'manifest'), 1)
+  assert.equal(it.upstream.count('GET', 'blob'), 1)
+})
+
+test('a blob that another image of the upstream has brought is not fetched again, if the upstream has it for this one too', async () => {
+  await using it = await setUp()
+  await pull(it.client)
+  it.upstream.content.push('team/other', '1', image)
+  assert.equal((await it.client.ask('GET', 'team/other/manifests/1')).status, 200)
+  const answer = await it.client.ask('GET', `team/other/blobs/${layer}`)
+  assert.deepEqual([answer.status, answer.headers['x-cache']], [200, 'HIT'])
+  assert.equal(it.upstream.count('GET', 'blob'), 2)
+  assert.equal((await it.client.ask('GET', `team/third/blobs/${layer}`)).status, 404)
+})
+
+test('a blob of this registry is fetched nevertheless: its digest alone gives nothing', async () => {
+  await using it = await setUp()
+  const secret = Buffer.from('secret')
+  const digest = await it.registry.admin.pushBlob('app', secret)
+  assert.equal((await it.client.ask('GET', `team/app/blobs/${digest}`)).status, 404)
+  it.upstream.content.blob('team/app', secret)
+  assert.equal(it.upstream.count('GET', 'blob'), 1)
+})
+
+test('HEAD of a blob that is not cached fetches nothing', async () => {
+  await using it = await setUp()
+  const answer = await it.client.ask('HEAD', `team/app/blobs/${layer}`)
+  assert.deepEqual([answer.status, Number(answer.headers['content-length'])], [200, image.blobs[1]?.length])
+  assert.equal(it.upstream.count('GET', 'blob'), 0)
+  assert.equal((await it.client.ask('HEAD', `team/app/blobs/${digestOfBytes('none')}`)).status, 404)
+})
+
+test('tags, images and referrers are those of the upstream, and what is cached when it is down', async () => {
+  await using it = await setUp({ remote: { retrievalCachePeriodSecs: 0 } })
+  await pull(it.client)
+  const { content } = it.upstream
+  for (const tag of ['3', '2', 'latest']) content.push('team/app', tag, image)
+  content.push('another', '1', image)
+  const signature = tinyImage('signature', {
+    subject: descriptor(ociManifest, image.manifest),
+    artifactType: 'application/x.signature',
+    annotations: { by: 'alice' },
+  })
+  content.push('team/app', 'sig', signature)
+  const list = async (path: string) => (await it.client.ask('GET', path)).json()
+
+  assert.deepEqual(await list('team/app/tags/list'), { name: 'team/app', tags: ['1', '2', '3', 'latest', 'sig'] })
+  assert.deepEqual(await list('team/app/tags/list?n=2&last=1'), { name: 'team/app', tags: ['2', '3'] })
+  assert.deepEqual(await list('_catalog'), { repositories: ['another', 'team/app'] })
+  const referrers = await it.client.ask('GET', `team/app/referrers/${image.digest}`)
+  assert.deepEqual((referrers.json() as { readonly manifests: unknown }).manifests, [
+    {
+      ...descriptor(ociManifest, signature.manifest),
+      artifactType: 'application/x.signature',
+      annotations: { by: 'alice' },
+    },
+  ])
+  assert.equal((await it.client.ask('GET', 'gone/tags/list')).status, 404)
+
+  await it.upstream.stop()
+  assert.deepEqual(await list('team/app/tags/list'), { name: 'team/app', tags: ['1'] })
+  assert.deepEqual(await list('_catalog'), { repositories: ['team/app'] })
+})
+
+test('nothing can be pushed', async () => {
+  await using it = await setUp()
+  for (const [method, path] of [
+    ['POST', 'team/app/blobs/uploads/'],
+    ['PUT', 'team/app/manifests/1'],
+  ] as const) {
+    const answer = await it.admin.ask(method, path, { headers: { 'content-type': ociManifest }, body: '{}' })
+    assert.deepEqual([answer.status, answer.error()], [405, 'UNSUPPORTED'])
+    assert.match(answer.body.toString(), /the remote repository \\"hub\\" takes no pushes/)
+  }
+})
+
+test('what is cached can be deleted, and is fetched again when it is asked for', async () => {
+  await using it = await setUp()
+  await pull(it.client)
+  assert.equal((await it.client.ask('DELETE', 'team/app/manifests/1')).status, 401)
+  assert.equal((await it.admin.ask('DELETE', 'team/app/manifests/1')).status, 202)
+  assert.equal((await it.admin.ask('DELETE', `team/app/manifests/${image.digest}`)).status, 202)
+  assert.equal((await it.admin.ask('DELETE', '/artifactory/hub/team/app')).status, 204)
+  assert.deepEqual(caches(await pull(it.client)), ['MISS', 'MISS', 'MISS'])
+})
+
+test('an offline repository has what is cached and asks nobody', async () => {
+  await using it = await setUp()
+  await pull(it.client)
+  const { dataDirectory } = it.registry
+  await it.registry.running.stop()
+  const asked = it.upstream.requests.length
+  const hub = { type: 'remote', url: it.upstream.url, offline: true }
+  await using again = await startTestRegistry({ repositories: { hub } }, dataDirectory)
+  const client = again.anonymous.at('/artifactory/api/docker/hub/v2')
+  assert.deepEqual(caches(await pull(client)), ['STALE', 'HIT', 'HIT'])
+  assert.equal((await client.ask('GET', 'team/app/manifests/2')).status, 404)
+  assert.equal(it.upstream.requests.length, asked)
+  await again.running.stop()
+  await it.registry.restart()
+})
+
+test('with storeArtifactsLocally off everything comes from the upstream each time, and nothing is kept', async () => {
+  await using it = await setUp({ remote: { storeArtifactsLocally: false } })
+  const big = await it.upstream.content.pattern('team/app', 300_000)
+  for (let time = 1; time <= 2; time++) {
+    assert.deepEqual(caches(await pull(it.client)), ['MISS', 'MISS', 'MISS'])
+    assert.equal(it.upstream.count('GET', 'manifest'), time)
+  }
+  const whole = await it.client.ask('GET', `team/app/blobs/${big}`)
+  assert.equal(digestOfBytes(whole.body), big)
+  const part = await it.client.ask('GET', `team/app/blobs/${big}`, { headers: { range: 'bytes=1000-1999' } })
+  assert.deepEqual([part.status, part.body], [206, whole.body.subarray(1000, 2000)])
+  assert.deepEqual(await it.registry.blobs(), [])
+  assert.deepEqual(await it.registry.uploads(), [])
+})
+
+test('there is what the patterns include, and nothing else', async () => {
+  await using it = await setUp({ remote: { includesPattern: 'team/app/*, library/**', excludesPattern: '**/2' } })
+  const { content } = it.upstream
+  content.push('team/app', '2', tinyImage('two'))
+  content.push('secret/app', '1', image)
+  assert.equal((await it.client.ask('GET', 'team/app/manifests/1')).status, 200)
+  assert.equal((await it.client.ask('GET', `team/app/blobs/${layer}`)).status, 200)
+  for (const path of [
+    'team/app/manifests/2',
+    'secret/app/manifests/1',
+    `secret/app/blobs/${layer}`,
+    'secret/app/tags/list',
+  ])
+    assert.equal((await it.client.ask('GET', path)).status, 404, path)
+  assert.equal(it.upstream.requests.filter(({ url }) => url.includes('secret/app')).length, 0)
+  assert.deepEqual((await it.client.ask('GET', 'team/app/tags/list')).json(), { name: 'team/app', tags: ['1'] })
+  assert.deepEqual((await it.client.ask('GET', '_catalog')).json(), { repositories: ['team/app'] })
+})
+
+test('who may only read gets what is cached', async () => {
+  await using it = await setUp()
+  await onAccess(it.registry, async (access) => {
+    await access.removeTarget('Any Remote')
+    await access.putTarget(
+      target('Fetch', { repositories: ['hub'], includes: ['team/**'], users: { admin: ['deploy'] } }),
+    )
+  })
+  const refused = await it.client.ask('GET', 'team/app/manifests/1')
+  assert.deepEqual([refused.status, refused.error()], [403, 'DENIED'])
+  assert.match(refused.body.toString(), /is not cached in hub, and it is fetched only for those who may deploy there/)
+  assert.equal((await it.client.ask('GET', `team/app/blobs/${layer}`)).status, 403)
+  assert.equal(it.upstream.requests.length, 0)
+
+  await pull(it.admin)
+  assert.deepEqual(caches(await pull(it.client)), ['HIT', 'HIT', 'HIT'])
+})
+
+test('a name of one segment is that of an official image where there are such', async () => {
+  await using it = await setUp({ remote: { addLibrary: true, imagePaths: [{ from: 'mirrored', to: 'team' }] } })
+  it.upstream.content.push('library/nginx', '1', image)
+  for (const name of ['nginx', 'library/nginx', 'nginx'])
+    assert.equal((await it.client.ask('GET', `${name}/manifests/1`)).status, 200, name)
+  assert.equal(it.upstream.count('GET', 'manifest'), 1)
+  assert.equal((await it.client.ask('GET', 'mirrored/app/manifests/1')).status, 200)
+  assert.deepEqual((await it.client.ask('GET', '_catalog')).json(), { repositories: ['library/nginx', 'mirrored/app'] })
+})
+
+test('permissions are about the one name that an image has', async () => {
+  await using it = await setUp({ remote: { addLibrary: true } })
+  it.upstream.content.push('library/secret', '1', image)
+  await onAccess(it.registry, async (access) => {
+    await access.removeTarget('Any Remote')
+    await access.removeTarget('Anything')
+    const users = { anonymous: ['read', 'deploy'] as const }
+    await access.putTarget(target('Hub', { repositories: ['hub'], excludes: ['library/secret/**'], users }))
+  })
+  for (const name of ['secret', 'library/secret'])
+    assert.notEqual((await it.client.ask('GET', `${name}/manifests/1`)).status, 200, name)
+  assert.equal((await it.client.ask('GET', 'team/app/manifests/1')).status, 200)
+})
+
+test('a mirror is one of the registry that it caches, by its repository or without', async () => {
+  await using it = await setUp({ remote: { namespaces: ['docker.io'] } })
+  it.upstream.content.push('library/nginx', '1', image)
+  const here = await it.client.ask('GET', 'library/nginx/manifests/1?ns=docker.io')
+  assert.deepEqual([here.status, here.headers['oci-namespace']], [200, 'docker.io'])
+  assert.equal((await it.client.ask('GET', 'library/nginx/manifests/1?ns=ghcr.io')).status, 404)
+  assert.equal((await it.client.ask('GET', `library/nginx/blobs/${layer}?ns=ghcr.io`)).status, 404)
+
+  // As the gateway has it where the path names the repository, and the registry by itself.
+  for (const base of ['/artifactory/api/docker/library/v2', '/v2/library', '/v2/hub/library']) {
+    const client = it.registry.anonymous.at(base)
+    const answer = await client.ask('GET', 'nginx/manifests/1?ns=docker.io')
+    assert.deepEqual([answer.status, answer.headers['oci-namespace']], [200, 'docker.io'], base)
+    assert.equal((await client.ask('GET', `nginx/blobs/${layer}?ns=docker.io`)).status, 200, base)
+  }
+  assert.equal((await it.registry.anonymous.at('/v2').ask('GET', 'library/nginx/manifests/1')).status, 404)
+})
+
+test('a manifest of schema 1 passes, and its layers', async () => {
+  await using it = await setUp()
+  const body = { schemaVersion: 1, name: 'old', tag: '1', fsLayers: [{ blobSum: layer }], history: [{}] }
+  const mediaType = 'application/vnd.docker.distribution.manifest.v1+json'
+  const bytes = Buffer.from(JSON.stringify(body))
+  it.upstream.content.manifest('old', { mediaType, bytes }, '1')
+  it.upstream.content.blob('old', image.blobs[1] ?? Buffer.alloc(0))
+  const answer = await it.client.ask('GET', 'old/manifests/1')
+  assert.deepEqual([answer.status, answer.headers['content-type'], answer.body], [200, mediaType, bytes])
+  assert.equal((await it.client.ask('GET', `old/blobs/${layer}`)).status, 200)
+})
+
+test('a layer that lies elsewhere is fetched from where that is allowed', async () => {
+  const elsewhere = Buffer.from('layer elsewhere')
+  await using layers = await FaultyUpstream.start()
+  const digest = layers.content.blob('layers', elsewhere)
+  const url = `${layers.url}/v2/layers/blobs/${digest}`
+  const mediaType = 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip'
+  const foreign = tinyImage('foreign', { layers: [{ ...descriptor(mediaType, elsewhere), urls: [url] }] })
+  for (const [allowed, expected] of [
+    [[`${layers.url}/v2/layers/*`], 200],
+    [['https://example.com/*'], 404],
+    [[], 404],
+  ] as const) {
+    await using it = await setUp({ remote: { externalDependenciesPatterns: allowed } })
+    it.upstream.content.push('windows', '1', foreign)
+    assert.equal((await it.client.ask('GET', 'windows/manifests/1')).status, 200)
+    assert.equal((await it.client.ask('GET', `windows/blobs/${digest}`)).status, expected)
+  }
+})
+
+test('what is counted can be read from the metrics', async () => {
+  await using it = await setUp()
+  await pull(it.client)
+  await pull(it.client)
+  const metrics = (await it.registry.admin.ask('GET', '/artifactory/api/v1/metrics')).body.toString()
+  assert.match(metrics, /^caisson_cache_requests_total\{repository="hub",kind="manifest",outcome="miss"\} 1$/m)
+  assert.match(metrics, /^caisson_cache_requests_total\{repository="hub",kind="blob",outcome="hit"\} 2$/m)
+  assert.match(metrics, /^caisson_upstream_requests_total\{repository="hub",outcome="200"\} 3$/m)
+})
+
+test('an image can be fetched whole before anybody asks for it', async () => {
+  await using it = await setUp()
+  const other = tinyImage('other')
+  it.upstream.content.index('multi', '1.0', { 'linux/amd64': image, 'linux/arm64': other })
+  const ask = (body: object) =>
+    it.admin.ask('POST', '/artifactory/api/docker/hub/pull-through', {
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+  const answer = await ask({ image: 'multi', tags: ['1.*'], platforms: ['linux/arm64'] })
+  const lines = answer.body.toString().trim().split('\n')
+  assert.deepEqual(
+    lines.map((line) => (JSON.parse(line) as { readonly kind?: string }).kind),
+    ['manifest', 'manifest', 'blob', 'blob', undefined],
+  )
+  assert.deepEqual(JSON.parse(lines.at(-1) ?? ''), { done: true })
+  await it.upstream.stop()
+  assert.equal((await it.client.ask('GET', `multi/manifests/${other.digest}`)).status, 200)
+  for (const blob of other.blobs)
+    assert.equal((await it.client.ask('GET', `multi/blobs/${digestOfBytes(blob)}`)).status, 200)
+  assert.equal((await it.client.ask('GET', `multi/manifests/${image.digest}`)).status, 404)
+
+  const none = await ask({ image: 'none', tags: ['1'] })
+  assert.deepEqual(JSON.parse(none.body.toString().trim().split('\n').at(-1) ?? ''), {
+    done: false,
+    message: none.body.toString().includes('no such image') ? 'there is no such image' : undefined,
+  })
+})

@@ -5,6 +5,7 @@ import { explanation } from '../../cli/explain-command.ts'
 
 const config = {
   dataDirectory: '/nowhere',
+  file: undefined,
   ...parseConfig(
     `
 gateway:

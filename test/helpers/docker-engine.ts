@@ -26,8 +26,9 @@ export interface DockerEngine {
   client(program?: string, timeoutMs?: number): Promise<DockerClient>
 }
 
-export async function startDockerEngine(machine: Machine): Promise<DockerEngine> {
-  const engine = machine.start('dockerd', ['--iptables=false', '--ip6tables=false', '--bridge=none'])
+/** `options` of dockerd, besides those that let it run here. */
+export async function startDockerEngine(machine: Machine, options: readonly string[] = []): Promise<DockerEngine> {
+  const engine = machine.start('dockerd', ['--iptables=false', '--ip6tables=false', '--bridge=none', ...options])
   await engine.says(/API listen on/)
   return {
     client: async (program = dockerClients[0] ?? 'docker', timeoutMs = 120_000) =>

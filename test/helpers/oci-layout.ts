@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { incompressible } from './build-context.ts'
 import type { Machine } from './machine.ts'
 import { attempt } from './program.ts'
+import type { TinyImage } from './tiny-image.ts'
 
 /** An image of two layers as an OCI image layout, made by no client, for those that only copy. */
 export interface OciLayout {
@@ -25,6 +26,15 @@ interface Descriptor {
   readonly mediaType: string
   readonly digest: string
   readonly size: number
+}
+
+/** As one would push it. */
+export async function imageOf({ directory, manifestDigest }: OciLayout): Promise<TinyImage> {
+  const read = (digest: string) => readFile(join(directory, 'blobs', digest.replace(':', '/')))
+  const manifest = await read(manifestDigest)
+  const { config, layers } = JSON.parse(manifest.toString()) as { config: Descriptor; layers: readonly Descriptor[] }
+  const blobs = await Promise.all([config, ...layers].map(({ digest }) => read(digest)))
+  return { mediaType: mediaTypes.manifest, manifest, digest: manifestDigest, blobs }
 }
 
 /** Each layer has a few bytes, and as many of noise as `layerBytes` says. */

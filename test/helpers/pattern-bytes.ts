@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto'
 import { Readable, Writable } from 'node:stream'
 
-/** `size` bytes in chunks, the same every time, and no two chunks alike. */
-export function patternBytes(size: number, chunkSize = 65_536): Readable {
-  return Readable.from(chunks(size, chunkSize), { objectMode: false })
+/** `size` bytes in chunks, the same every time, and no two chunks alike; or what of them begins at `first`. */
+export function patternBytes(size: number, chunkSize = 65_536, first = 0): Readable {
+  return Readable.from(patternChunks(size, chunkSize, first), { objectMode: false })
 }
 
-function* chunks(size: number, chunkSize: number): Generator<Buffer> {
-  for (let sent = 0; sent < size; sent += chunkSize) {
-    const chunk = Buffer.alloc(Math.min(chunkSize, size - sent), `${sent}.`)
+export function* patternChunks(size: number, chunkSize = 65_536, first = 0): Generator<Buffer> {
+  for (let sent = first; sent < size;) {
+    const start = sent - (sent % chunkSize)
+    const chunk = Buffer.alloc(Math.min(chunkSize, size - start), `${start}.`).subarray(sent - start)
+    sent += chunk.length
     yield chunk
   }
 }

@@ -6,6 +6,14 @@ import type { RunningHash } from './running-hashes.ts'
 const batchBytes = 1024 * 1024
 /** A client may send byte by byte, and a small chunk weighs much more than its bytes. Also what one writev takes (IOV_MAX). */
 const batchChunks = 1024
+/** Whoever reads along waits no longer than this for bytes that are there, however slowly others follow. */
+const batchMs = 20
+
+export interface Appending {
+  readonly reserve: DiskReserve
+  /** Told of the file's size after each write. */
+  readonly tell: ((size: number) => void) | undefined
+}
 
 /** How an append ended: all of the stream, or as much of it as came before it broke. */
 export interface Appended {
@@ -21,13 +29,15 @@ export async function appendToFile(
   file: FileHandle,
   hash: RunningHash,
   bytes: AsyncIterable<Uint8Array>,
-  reserve: DiskReserve,
+  { reserve, tell }: Appending,
 ): Promise<Appended> {
-  const batch = new Batch(file, hash, reserve)
+  const batch = new Batch(file, hash, reserve, tell)
   const chunks = bytes[Symbol.asyncIterator]()
   try {
     for (;;) {
-      const next = await readNext(chunks)
+      const coming = readNext(chunks)
+      if (tell && !(await comesWithin(coming, batch.restMs()))) await batch.write()
+      const next = await coming
       if ('chunk' in next) {
         await batch.add(next.chunk)
         continue
@@ -51,20 +61,40 @@ async function readNext(chunks: AsyncIterator<Uint8Array>): Promise<Next> {
   }
 }
 
+async function comesWithin(coming: Promise<unknown>, ms: number): Promise<boolean> {
+  if (ms === Infinity) return true // there is no hurry
+  const late = Promise.withResolvers<false>()
+  const timer = setTimeout(late.resolve, Math.max(0, ms), false)
+  try {
+    return await Promise.race([coming.then(() => true), late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 class Batch {
   readonly #file: FileHandle
   readonly #hash: RunningHash
   readonly #reserve: DiskReserve
+  readonly #tell: (size: number) => void
   #chunks: Uint8Array[] = []
   #length = 0
+  #begunAt = 0
 
-  constructor(file: FileHandle, hash: RunningHash, reserve: DiskReserve) {
+  constructor(file: FileHandle, hash: RunningHash, reserve: DiskReserve, tell: (size: number) => void = () => {}) {
     this.#file = file
     this.#hash = hash
     this.#reserve = reserve
+    this.#tell = tell
+  }
+
+  /** How long it may wait for more; Infinity while it is empty. */
+  restMs(): number {
+    return this.#length === 0 ? Infinity : this.#begunAt + batchMs - performance.now()
   }
 
   async add(chunk: Uint8Array): Promise<void> {
+    if (this.#length === 0) this.#begunAt = performance.now()
     this.#chunks.push(chunk)
     this.#length += chunk.length
     if (this.#length >= batchBytes || this.#chunks.length >= batchChunks) await this.write()
@@ -80,6 +110,7 @@ class Batch {
     const written = writeAll(this.#file, chunks, this.#hash.size)
     for (const chunk of chunks) this.#hash.update(chunk) // while a thread writes
     await written
+    this.#tell(this.#hash.size)
   }
 }
 

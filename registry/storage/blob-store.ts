@@ -32,17 +32,29 @@ export interface Uploads {
   /**
    * Adds `bytes` at `offset` and resolves with the new size, or rejects: with BLOB_UPLOAD_INVALID, storing nothing, when
    * `offset` is not the current size or another append runs; with STORAGE_FULL; with the stream's own error when it
-   * breaks off, and then what came in before stays and can be continued.
+   * breaks off, and then what came in before stays and can be continued. `tell` is called with how many can be read, each time that
+   * there are more, and soon also when they come slowly; STORAGE_FULL may take some of these back.
    */
-  append(id: UploadId, offset: number, bytes: AsyncIterable<Uint8Array>): Promise<number>
+  append(id: UploadId, offset: number, bytes: AsyncIterable<Uint8Array>, tell?: (size: number) => void): Promise<number>
   /**
    * Resolves when the bytes are those of `expected`, and durable. Until that is disposed of, all others who want to use the upload
    * are told BLOB_UPLOAD_INVALID. Rejects with DIGEST_INVALID, and keeps the upload, when they have another digest.
    */
   verify(id: UploadId, expected: Digest): Promise<VerifiedUpload>
-  /** Gives the space back. False when there was no such upload. Throws BLOB_UPLOAD_INVALID while a request uses it. */
+  /** Gives the space back. False when there was no such upload. Throws BLOB_UPLOAD_INVALID while it is used or held. */
   discard(id: UploadId): Promise<boolean>
+  /** Until that is disposed of nobody discards it, used or not. Throws BLOB_UPLOAD_INVALID when another uses or holds it. */
+  hold(id: UploadId): Disposable
+  /** What is in it, also later when it has become a blob or was discarded. Undefined when there is no such upload. The caller closes it. */
+  readUpload(id: UploadId): Promise<UploadReader | undefined>
+  /** Absolute path of the file that its bytes come into; undefined when this store has no local files. */
+  uploadPath(id: UploadId): string | undefined
   listUploads(): AsyncIterable<{ readonly id: UploadId; readonly modifiedAt: Date }>
+}
+
+export interface UploadReader extends AsyncDisposable {
+  /** Fills `into`, as far as there are bytes, with those from `position` on. Resolves with how many these are. */
+  read(into: Uint8Array, position: number): Promise<number>
 }
 
 export interface VerifiedUpload extends Disposable {

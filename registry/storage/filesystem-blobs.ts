@@ -6,9 +6,9 @@ import type { ByteRange } from '../../wire/byte-range.ts'
 import { algorithmOf, digestAlgorithms, isDigest, type Digest, type DigestAlgorithm } from '../domain/digest.ts'
 import { RegistryError } from '../domain/errors.ts'
 import { isUploadId, newUploadId } from '../domain/upload-id.ts'
-import { appendToFile, type Appended } from './append-to-file.ts'
+import { appendToFile, type Appended, type Appending } from './append-to-file.ts'
 import { BlobDirectories } from './blob-directories.ts'
-import type { BlobStore, UploadId, VerifiedUpload } from './blob-store.ts'
+import type { BlobStore, UploadId, UploadReader, VerifiedUpload } from './blob-store.ts'
 import { DiskReserve } from './disk-reserve.ts'
 import { isFull, isMissing, moveDurably, removeDurably, removeIfPresent } from './durable-files.ts'
 import { RunningHash, RunningHashes } from './running-hashes.ts'
@@ -43,6 +43,7 @@ class FilesystemBlobs implements BlobStore {
   readonly #directories: BlobDirectories
   readonly #hashes = new RunningHashes(maxIdleMs)
   readonly #busy = new Set<UploadId>()
+  readonly #held = new Set<UploadId>()
   readonly #diskReserve: DiskReserve
 
   constructor(directories: BlobDirectories, diskReserve: DiskReserve) {
@@ -99,14 +100,19 @@ class FilesystemBlobs implements BlobStore {
     return (await orAbsent(stat(this.#directories.upload(id))))?.size
   }
 
-  async append(id: UploadId, offset: number, bytes: AsyncIterable<Uint8Array>): Promise<number> {
+  async append(
+    id: UploadId,
+    offset: number,
+    bytes: AsyncIterable<Uint8Array>,
+    tell?: (size: number) => void,
+  ): Promise<number> {
     using _alone = this.#reserve(id)
     await using file = await this.#openUpload(id)
     const { size } = await file.stat()
     if (offset !== size) throw outOfOrder(`the chunk starts at ${offset}, the upload has ${size} bytes`)
 
     const hash = (await this.#hashes.of(id, this.#directories.upload(id), size)).fork()
-    const { broken } = await appendOrTakeBack(file, hash, bytes, this.#diskReserve)
+    const { broken } = await appendOrTakeBack(file, hash, bytes, { reserve: this.#diskReserve, tell })
     // What is acknowledged is there after a power cut too; commit finds little left to sync.
     if (!broken && hash.size > size) await this.#sync(id, file)
     this.#hashes.keep(id, hash)
@@ -129,8 +135,29 @@ class FilesystemBlobs implements BlobStore {
   }
 
   async discard(id: UploadId): Promise<boolean> {
+    if (this.#held.has(id)) throw outOfOrder('the upload is held by what goes on with it')
     using _alone = this.#reserve(id)
     return await this.#drop(id)
+  }
+
+  hold(id: UploadId): Disposable {
+    if (this.#busy.has(id) || this.#held.has(id)) throw outOfOrder('another request is using this upload')
+    this.#held.add(id)
+    return { [Symbol.dispose]: () => void this.#held.delete(id) }
+  }
+
+  async readUpload(id: UploadId): Promise<UploadReader | undefined> {
+    const file = await orAbsent(open(this.#directories.upload(id), readableOnly))
+    return (
+      file && {
+        read: async (into, position) => (await file.read(into, 0, into.length, position)).bytesRead,
+        [Symbol.asyncDispose]: () => file.close(),
+      }
+    )
+  }
+
+  uploadPath(id: UploadId): string {
+    return this.#directories.upload(id)
   }
 
   async *listUploads(): AsyncGenerator<{ readonly id: UploadId; readonly modifiedAt: Date }> {
@@ -195,11 +222,11 @@ async function appendOrTakeBack(
   file: FileHandle,
   hash: RunningHash,
   bytes: AsyncIterable<Uint8Array>,
-  reserve: DiskReserve,
+  appending: Appending,
 ): Promise<Appended> {
   const { size } = hash
   try {
-    return await orFull(appendToFile(file, hash, bytes, reserve))
+    return await orFull(appendToFile(file, hash, bytes, appending))
   } catch (error) {
     await file.truncate(size)
     throw error

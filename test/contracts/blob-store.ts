@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { digestOf, type Digest, type DigestAlgorithm } from '../../registry/domain/digest.ts'
 import { isUploadId, type UploadId } from '../../registry/domain/upload-id.ts'
-import type { BlobStore } from '../../registry/storage/blob-store.ts'
+import type { BlobStore, UploadReader } from '../../registry/storage/blob-store.ts'
 import type { ByteRange } from '../../wire/byte-range.ts'
 
 export interface BlobStoreFixture extends AsyncDisposable {
@@ -148,6 +148,56 @@ export function blobStoreContract(setUp: () => Promise<BlobStoreFixture>): void 
     assert.equal(await store.append(id, 4, streamOf('o')), 5)
     await commit(store, id, sha256('hello'))
     assert.equal(await read(store, sha256('hello')), 'hello')
+  })
+
+  contract('whoever appends is told how much can be read, also while the rest is awaited', async (store) => {
+    const id = await store.begin('sha256')
+    const [bytes, told] = [new PassThrough(), new PassThrough({ objectMode: true })]
+    const sizes = told[Symbol.asyncIterator]()
+    const appended = store.append(id, 0, bytes, (size) => told.write(size))
+    await using reader = await store.readUpload(id)
+    for (const [part, size] of [['hel', 3] as const, ['lo', 5] as const]) {
+      bytes.write(part)
+      assert.deepEqual(await sizes.next(), { done: false, value: size })
+      assert.equal(await readAll(reader), 'hello'.slice(0, size))
+    }
+    bytes.end()
+    assert.equal(await appended, 5)
+    await assert.rejects(
+      store.append(id, 5, breakingAfter(' wor'), (size) => told.end(size)),
+      { message: 'connection lost' },
+    )
+    assert.deepEqual(await sizes.next(), { done: false, value: 9 })
+  })
+
+  contract('a reader of an upload goes on when that has become a blob, or was discarded', async (store) => {
+    const ids = [await upload(store, 'hello'), await upload(store, 'hello')] as const
+    await using first = await store.readUpload(ids[0])
+    await using second = await store.readUpload(ids[1])
+    await commit(store, ids[0], sha256('hello'))
+    await store.discard(ids[1])
+    await store.delete([sha256('hello')])
+    for (const reader of [first, second]) assert.equal(await readAll(reader), 'hello')
+    for (const id of ids) assert.equal(await store.readUpload(id), undefined)
+  })
+
+  contract('an upload that is held is discarded by nobody, and goes on', async (store) => {
+    const id = await upload(store, 'hel')
+    const inUse = { code: 'BLOB_UPLOAD_INVALID' }
+    {
+      using _held = store.hold(id)
+      await assert.rejects(store.discard(id), inUse)
+      assert.throws(() => store.hold(id), inUse)
+      await store.append(id, 3, streamOf('lo'))
+      await assert.rejects(commit(store, id, sha256('hel')), { code: 'DIGEST_INVALID' })
+      using _verified = await store.verify(id, sha256('hello'))
+      await assert.rejects(store.discard(id), inUse)
+    }
+    {
+      using _verified = await store.verify(id, sha256('hello'))
+      assert.throws(() => store.hold(id), inUse)
+    }
+    assert.equal(await store.discard(id), true)
   })
 
   contract('a wrong digest keeps the upload, which can be continued and committed', async (store) => {
@@ -312,6 +362,14 @@ export function unknownUpload(): UploadId {
   const id: string = randomUUID()
   assert.ok(isUploadId(id))
   return id
+}
+
+async function readAll(reader: UploadReader | undefined): Promise<string> {
+  const into = Buffer.alloc(100)
+  assert.ok(reader)
+  const [first, rest] = [await reader.read(into.subarray(0, 2), 0), await reader.read(into.subarray(2), 2)]
+  assert.equal(await reader.read(into.subarray(90), 90), 0)
+  return into.toString('utf8', 0, first + rest)
 }
 
 function breakingAfter(content: string): Readable {

@@ -176,6 +176,9 @@ export class World implements AsyncDisposable {
       size: (id) => blobs.size(id),
       append: (...all) => blobs.append(...all),
       discard: (id) => blobs.discard(id),
+      hold: (id) => blobs.hold(id),
+      readUpload: (id) => blobs.readUpload(id),
+      uploadPath: (id) => blobs.uploadPath(id),
       listUploads: () => blobs.listUploads(),
       verify: async (...all) => {
         const verified = await blobs.verify(...all)

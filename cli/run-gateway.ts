@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { openServerCertificates } from '../certs/store.ts'
 import { startGateway } from '../gateway/start.ts'
+import { blobDirectories } from '../registry/storage/blob-directories.ts'
 import type { CaissonConfig } from './config.ts'
 import { servesItself } from './config-checks.ts'
 import type { Running } from './running.ts'
@@ -15,7 +16,7 @@ export async function runGateway(config: CaissonConfig, ticketKeys: Buffer, log:
   const gateway = await startGateway({
     config: config.gateway,
     certificates,
-    sendfileRoot: servesItself(config) ? config.registry.storage.filesystem : undefined,
+    sendfileRoots: servesItself(config) ? filesToSend(config) : [],
     ticketKeys,
     log,
   })
@@ -28,4 +29,10 @@ export async function runGateway(config: CaissonConfig, ticketKeys: Buffer, log:
       await certificates[Symbol.asyncDispose]()
     },
   }
+}
+
+/** A blob that is coming in lies among the uploads. */
+function filesToSend({ registry }: CaissonConfig): readonly string[] {
+  const { blobs, uploads } = blobDirectories(registry.storage.filesystem)
+  return [blobs, uploads]
 }

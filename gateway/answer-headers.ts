@@ -14,12 +14,11 @@ const treatments: ReadonlyMap<string, Treatment> = new Map<string, Treatment>([
   ['transfer-encoding', 'drop'],
   ['upgrade', 'drop'],
   ['x-request-id', 'drop'],
-  ['x-sendfile', 'drop'],
-  ['x-sendfile-type', 'drop'],
   ['location', mapLocation],
   ['link', mapLinks],
   ['www-authenticate', mapRealm],
 ])
+const fileSending = /^x-(?:sendfile|accel-)/
 /** By name as upstream spells it. */
 const remembered = new Map<string, Treatment>()
 const maxRemembered = 1000
@@ -48,7 +47,7 @@ export function answerHeaders(
 
 function treatmentOf(name: string): Treatment {
   const lower = name.toLowerCase()
-  const treatment = treatments.get(lower) ?? (lower.startsWith('x-accel-') ? 'drop' : 'keep')
+  const treatment = treatments.get(lower) ?? (fileSending.test(lower) ? 'drop' : 'keep')
   if (remembered.size >= maxRemembered) remembered.clear()
   remembered.set(name, treatment)
   return treatment

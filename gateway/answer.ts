@@ -41,6 +41,8 @@ export class Answer<request extends IncomingMessage = IncomingMessage> extends S
   /** From here on it is the upstream's answer, and errors of its connection show in that. */
   isUpstreams = false
   hasRetried = false
+  /** Its bytes are sent as the upstream says that they are there. */
+  followsGrowth = false
   upstreamMs: number | undefined = undefined
   bodyBytes = 0
 

@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import { sendfileAnswer } from '../wire/sendfile.ts'
 import { answerHeaders } from './answer-headers.ts'
 import { awaitsBody, type Answer } from './answer.ts'
+import { growingFile, type GrowingFile } from './growing-file.ts'
 import { discardBody } from './lingering-close.ts'
 import type { UrlMapping } from './public-urls.ts'
 import { refuse } from './refusal.ts'
@@ -25,11 +26,9 @@ export function deliver(incoming: IncomingMessage, answer: Answer, { sendfile, m
   const place = incoming.headers[sendfileAnswer]
   if (sendfile && typeof place === 'string' && place !== '' && status === 200 && answer.req.method === 'GET') {
     const headers = answerHeaders(incoming, mapping, headersOfTheFile)
-    incoming.resume()
-    sendfile(answer, place, headers).catch((error: unknown) => {
-      log.error({ err: error, file: place }, 'a file could not be sent')
-      refuse(answer, { status: 502, code: 'UNAVAILABLE', message: 'the content cannot be read' })
-    })
+    const growing = growingFile(incoming, place)
+    if (growing) deliverGrowing(growing, answer, headers, sendfile, log)
+    else deliverFile(incoming, place, answer, headers, sendfile, log)
     return
   }
   const headers = answerHeaders(incoming, mapping)
@@ -48,6 +47,34 @@ export function deliver(incoming: IncomingMessage, answer: Answer, { sendfile, m
   // An upstream that breaks off ends in answer.destroy(): the client must not take what came for the whole.
   pipeline(incoming, answer, (error) => {
     if (error?.code === 'ECONNRESET') log.warn({ path: answer.req.url }, 'the upstream broke off within its answer')
+  })
+}
+
+function deliverFile(
+  incoming: IncomingMessage,
+  place: string,
+  answer: Answer,
+  headers: string[],
+  sendfile: Sendfile,
+  log: Logger,
+): void {
+  incoming.resume()
+  sendfile.complete(answer, place, headers).catch((error: unknown) => {
+    log.error({ err: error, file: place }, 'a file could not be sent')
+    refuse(answer, { status: 502, code: 'UNAVAILABLE', message: 'the content cannot be read' })
+  })
+}
+
+function deliverGrowing(
+  growing: GrowingFile,
+  answer: Answer,
+  headers: string[],
+  sendfile: Sendfile,
+  log: Logger,
+): void {
+  sendfile.growing(answer, growing, headers).catch((error: unknown) => {
+    log.warn({ err: error, file: growing.path }, 'a file that was still being written could not be sent')
+    if (!answer.writableEnded) refuse(answer, brokenAnswer)
   })
 }
 

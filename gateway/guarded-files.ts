@@ -4,15 +4,15 @@ import { basename, dirname, sep } from 'node:path'
 
 const maxRememberedDirectories = 4096
 
-/** Opens files below a directory and no others, wherever dot segments and symbolic links lead. */
+/** Opens files below some directories and no others, wherever dot segments and symbolic links lead. */
 export class GuardedFiles {
-  readonly #root: string
+  readonly #roots: readonly string[]
   /** By directory as named: where it really is. A blob store has 256 of them, and looking costs as much as opening. */
   readonly #real = new Map<string, string>()
 
-  /** The directory may come later: whoever writes the files may start after us. */
-  constructor(root: string) {
-    this.#root = root
+  /** The directories may come later: whoever writes the files may start after us. */
+  constructor(roots: readonly string[]) {
+    this.#roots = roots
   }
 
   /** Undefined when there is no such file. Throws when there may be one but not here, or a symbolic link. */
@@ -23,7 +23,7 @@ export class GuardedFiles {
       const directory = await this.#directory(dirname(path))
       return await open(`${directory}${name}`, constants.O_RDONLY | constants.O_NOFOLLOW)
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+      if (isMissing(error)) return undefined
       throw error
     }
   }
@@ -31,11 +31,25 @@ export class GuardedFiles {
   async #directory(named: string): Promise<string> {
     const known = this.#real.get(named)
     if (known !== undefined) return known
-    const root = `${await realpath(this.#root)}${sep}`
     const real = `${await realpath(named)}${sep}`
-    if (!real.startsWith(root)) throw new Error(`${named} leads out of ${this.#root}`)
+    if (!(await this.#isBelowRoot(real))) throw new Error(`${named} leads out of ${this.#roots.join(' and ')}`)
     if (this.#real.size >= maxRememberedDirectories) this.#real.clear()
     this.#real.set(named, real)
     return real
   }
+
+  async #isBelowRoot(real: string): Promise<boolean> {
+    for (const root of this.#roots) {
+      try {
+        if (real.startsWith(`${await realpath(root)}${sep}`)) return true
+      } catch (error) {
+        if (!isMissing(error)) throw error
+      }
+    }
+    return false
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }

@@ -18,8 +18,8 @@ export interface GatewayParts {
   /** With absolute paths: `unix:/…` and the access log's file. */
   readonly config: GatewayConfig
   readonly certificates: ServerCertificates
-  /** Only files below this directory are ever sent; undefined: none are. */
-  readonly sendfileRoot: string | undefined
+  /** Only files below these directories are ever sent. */
+  readonly sendfileRoots: readonly string[]
   /** 48 bytes, the same in all workers. */
   readonly ticketKeys: Buffer
   readonly log: Logger
@@ -40,7 +40,7 @@ export async function startGateway(parts: GatewayParts): Promise<Gateway> {
   const isTrusted = compileAddressRanges(config.trustedProxies, 'gateway.trustedProxies')
   const upstream = openUpstream(config.upstream)
   const idleMs = config.idleTimeoutSeconds * 1000
-  const sendfile = parts.sendfileRoot === undefined ? undefined : createSendfile(parts.sendfileRoot)
+  const sendfile = parts.sendfileRoots.length === 0 ? undefined : createSendfile(parts.sendfileRoots)
   const accessLog = await openAccessLog(config.accessLog, log)
   const gate: Gate = {
     routes,

@@ -1,10 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Growth } from '../repositories/repository.ts'
 import {
   accelAnswer,
   accelMapping,
   sendfileAnswer,
   sendfileByAccel,
   sendfileByPath,
+  sendfileGrowing,
+  sendfileLength,
   sendfileOffer,
 } from '../../wire/sendfile.ts'
 import type { Trust } from './peers.ts'
@@ -17,9 +20,24 @@ export function sendfileHeader(
 ): { readonly name: string; readonly value: string } | undefined {
   const offer = headers[sendfileOffer]
   if (offer === undefined || trust === 'none') return undefined
-  if (offer === sendfileByPath && trust === 'socket') return { name: sendfileAnswer, value: path }
+  if (sendsByPath(trust, headers)) return { name: sendfileAnswer, value: path }
   if (offer === sendfileByAccel) return byMapping(path, headers[accelMapping])
   return undefined
+}
+
+/** The headers that have the peer send the file while it is being written; undefined unless this peer can and may be told of it. */
+export function growingHeaders(
+  { path, blobPath }: Growth,
+  size: number,
+  trust: Trust,
+  headers: IncomingHttpHeaders,
+): Readonly<Record<string, string>> | undefined {
+  if (path === undefined || blobPath === undefined || !sendsByPath(trust, headers)) return undefined
+  return { [sendfileAnswer]: blobPath, [sendfileGrowing]: path, [sendfileLength]: String(size) }
+}
+
+function sendsByPath(trust: Trust, headers: IncomingHttpHeaders): boolean {
+  return trust === 'socket' && headers[sendfileOffer] === sendfileByPath
 }
 
 function byMapping(path: string, mapping: string | string[] | undefined) {

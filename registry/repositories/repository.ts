@@ -32,6 +32,8 @@ export interface FoundManifest extends Manifest {
 export interface Growth {
   /** Absolute path; `undefined` when the store has no local files. The file may be moved to its blob's path at any moment. */
   readonly path: string | undefined
+  /** Where it is moved to; `undefined` like `path`. */
+  readonly blobPath: string | undefined
   /**
    * How many bytes can be read, each time there are more; all of them only when they have been verified. Throws when they never
    * will be. Whoever stops listening has no part in it any more.

@@ -76,6 +76,14 @@ export class RawConnection implements AsyncDisposable {
     await this.#until(() => (this.#received.length >= bytes || this.#closed ? true : undefined))
   }
 
+  /** Resolves when the head of an answer and at least so many bytes after it have come. */
+  async receiveBody(bytes: number): Promise<void> {
+    await this.#until(() => {
+      const end = this.#received.indexOf('\r\n\r\n')
+      return (end !== -1 && this.#received.length >= end + 4 + bytes) || this.#closed ? true : undefined
+    })
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.socket.destroy()
     await this.#until(() => (this.#closed ? true : undefined))

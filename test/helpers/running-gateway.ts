@@ -54,7 +54,7 @@ export async function runGateway(settings: GatewaySettings = {}): Promise<Runnin
       upstream: upstream?.address ?? `unix:${join(directory, 'nobody.sock')}`,
     }),
     certificates: settings.certificates ?? serveCertificate(certificate),
-    sendfileRoot: settings.sendsFiles === false ? undefined : directory,
+    sendfileRoots: settings.sendsFiles === false ? [] : [directory],
     ticketKeys: randomBytes(48),
     log: pino({ level: 'debug' }, { write: (line: string) => void messages.push(line) }),
   })

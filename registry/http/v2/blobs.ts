@@ -1,8 +1,9 @@
 import { selectBytes, type ByteRange } from '../../../wire/byte-range.ts'
 import { RegistryError } from '../../domain/errors.ts'
-import type { BlobHandle } from '../../repositories/repository.ts'
+import type { BlobHandle, Growth } from '../../repositories/repository.ts'
 import type { Context } from '../context.ts'
-import { sendfileHeader } from '../sendfile.ts'
+import { Progress } from '../progress.ts'
+import { growingHeaders, sendfileHeader } from '../sendfile.ts'
 import { isReachable } from './access.ts'
 import { removalOf, type ImageCall } from './call.ts'
 import { showCache } from './cache-headers.ts'
@@ -50,13 +51,27 @@ export async function deleteBlob(ctx: Context, call: ImageCall<'blob'>): Promise
 
 /** The bytes then go from the file to the client without us; ranges and conditions are the peer's too. */
 function leaveToPeer(ctx: Context, blob: BlobHandle): boolean {
-  const path = ctx.method === 'GET' ? blob.path() : undefined
+  if (ctx.method !== 'GET') return false
+  if (blob.growth) return leaveGrowing(ctx, blob.growth, blob.size)
+  const path = blob.path()
   const sendfile = path === undefined ? undefined : sendfileHeader(path, ctx.state.trust, ctx.req.headers)
   if (!sendfile) return false
   ctx.status = 200
   ctx.set(sendfile.name, sendfile.value)
   ctx.set('Content-Type', 'application/octet-stream')
   ctx.body = Buffer.alloc(0)
+  return true
+}
+
+/** The file is not all there, and not known to be right: nobody but our gateway knows what to do with that. */
+function leaveGrowing(ctx: Context, growth: Growth, size: number): boolean {
+  const headers = growingHeaders(growth, size, ctx.state.trust, ctx.req.headers)
+  if (!headers) return false
+  ctx.status = 200
+  ctx.set(headers)
+  ctx.set('Content-Type', 'application/octet-stream')
+  ctx.body = new Progress(growth, size)
+  ctx.flushHeaders() // conditions and ranges are answered before the first byte is there
   return true
 }
 

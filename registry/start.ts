@@ -99,7 +99,7 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
   const garbage = new GarbageCollection(storage, config, metrics, log)
   const services = {
     config,
-    repositories: openRepositories(config, storage),
+    repositories: openRepositories(config, storage, log),
     identities: openIdentities({ directory, administration, passwords, accessTokens, tokens, attempts, audit }),
     directory,
     administration,

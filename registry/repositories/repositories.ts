@@ -1,10 +1,14 @@
+import type { Logger } from 'pino'
 import { quotaBytesOf, type RegistryConfig, type RepositoryConfig } from '../config.ts'
 import { compilePatterns } from '../domain/ant-pattern.ts'
-import { isRepositoryKey, type RepositoryKey } from '../domain/names.ts'
+import type { RepositoryKey } from '../domain/names.ts'
 import { LocalRepository, type Storage } from './local/local-repository.ts'
+import { membersFirst } from './members-first.ts'
 import { namespacesOf } from './remote/image-names.ts'
 import type { Repository } from './repository.ts'
 import { UnservedRepository } from './unserved-repository.ts'
+import { FailureLog, type Member } from './virtual/question.ts'
+import { VirtualRepository } from './virtual/virtual-repository.ts'
 
 export interface Repositories {
   /** Undefined when no repository has this key, or when it is no key at all. */
@@ -18,30 +22,41 @@ export interface Repositories {
 export function openRepositories(
   { repositories, limits }: Pick<RegistryConfig, 'repositories' | 'limits'>,
   storage: Storage,
+  log: Pick<Logger, 'warn'>,
 ): Repositories {
   const byKey = new Map<string, Repository>()
-  for (const [key, config] of Object.entries(repositories)) {
-    if (!isRepositoryKey(key)) throw new Error(`"${key}" is not a repository key`)
-    byKey.set(key, openRepository(key, config, limits, storage))
+  const members = new Map<string, Member>()
+  for (const [key, config] of membersFirst(Object.entries(repositories))) {
+    const repository = openRepository(key, config, { limits, storage, log, members })
+    byKey.set(key, repository)
+    // What is not served has nothing to give.
+    if (!(repository instanceof UnservedRepository)) members.set(key, { repository, failsHard: failsHard(config) })
   }
   const mirrors = new Map<string, Repository>()
   for (const [key, config] of Object.entries(repositories).toReversed()) {
     const repository = byKey.get(key)
     if (config.type === 'remote' && repository) for (const name of namespacesOf(config)) mirrors.set(name, repository)
   }
+  const inOrder = Object.keys(repositories).flatMap((key) => byKey.get(key) ?? [])
   return {
     find: (key) => byKey.get(key),
     forNamespace: (namespace) => mirrors.get(namespace.toLowerCase()),
-    list: () => [...byKey.values()],
+    list: () => inOrder,
   }
+}
+
+interface Surroundings extends Pick<RegistryConfig, 'limits'> {
+  readonly storage: Storage
+  readonly log: Pick<Logger, 'warn'>
+  /** Those that can be members of others, as far as they have been opened. */
+  readonly members: ReadonlyMap<string, Member>
 }
 
 /** The only place that asks what type a repository has. */
 function openRepository(
   key: RepositoryKey,
   config: RepositoryConfig,
-  { uploadsPerUser }: RegistryConfig['limits'],
-  storage: Storage,
+  { limits: { uploadsPerUser }, storage, log, members }: Surroundings,
 ): Repository {
   switch (config.type) {
     case 'local':
@@ -54,7 +69,19 @@ function openRepository(
         : new UnservedRepository(key, 'local', 'local (apiVersion v1)')
     case 'remote':
       return new UnservedRepository(key, 'remote', 'remote')
-    case 'virtual':
-      return new UnservedRepository(key, 'virtual', 'virtual')
+    case 'virtual': {
+      const { deployTo, resolveTagsBy } = config
+      const settings = {
+        key,
+        members: config.members.flatMap((member) => members.get(member) ?? []),
+        deployTo: deployTo === undefined ? undefined : members.get(deployTo)?.repository,
+        resolveTagsBy,
+      }
+      return new VirtualRepository(settings, new FailureLog(key, log))
+    }
   }
+}
+
+function failsHard(config: RepositoryConfig): boolean {
+  return config.type === 'local' || (config.type === 'remote' && config.hardFail)
 }

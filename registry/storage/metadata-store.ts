@@ -5,6 +5,7 @@ import type { Manifest, ManifestContents } from '../domain/manifest.ts'
 import type { UploadId } from './blob-store.ts'
 import type { AccessStore } from './access-store.ts'
 import type { Garbage } from './garbage.ts'
+import type { ImageCache } from './image-cache.ts'
 import type { Integrity } from './integrity.ts'
 
 export type { ImageRef }
@@ -128,4 +129,10 @@ export interface UploadOwner {
   readonly expected: Digest | undefined
 }
 
-export type MetadataStore = Images & UploadOwners & Garbage & Integrity & AccessStore & AsyncDisposable
+export type MetadataStore = Images &
+  UploadOwners &
+  Pick<ImageCache, 'findTagTime'> &
+  Garbage &
+  Integrity &
+  AccessStore &
+  AsyncDisposable

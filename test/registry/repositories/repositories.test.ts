@@ -8,10 +8,11 @@ import { temporaryStorage } from './storage.ts'
 
 const byDefault = registrySection.parse({})
 const image = parseImageName('app')
+const log = { warn: () => {} }
 
 test('repositories are found by their key and listed in the order of the configuration', async () => {
   await using storage = await temporaryStorage()
-  const repositories = openRepositories(byDefault, storage)
+  const repositories = openRepositories(byDefault, storage, log)
   const keys = ['docker-local', 'docker-v1', 'docker-hub', 'docker']
   assert.deepEqual(
     repositories.list().map(({ key }) => key),
@@ -27,19 +28,18 @@ test('repositories are found by their key and listed in the order of the configu
 
 test('a local repository takes pushes', async () => {
   await using storage = await temporaryStorage()
-  const local = openRepositories(byDefault, storage).find('docker-local')
+  const local = openRepositories(byDefault, storage, log).find('docker-local')
   assert.equal(await local?.pushTarget?.received(image, await local.pushTarget.begin(image, 'sha256', 'bob')), 0)
 })
 
 const unserved = [
   ['docker-v1', 'local (apiVersion v1)'],
   ['docker-hub', 'remote'],
-  ['docker', 'virtual'],
 ] as const
 for (const [key, type] of unserved) {
   test(`whoever uses a ${type} repository is told that it is not served`, async () => {
     await using storage = await temporaryStorage()
-    const repository = openRepositories(byDefault, storage).find(key)
+    const repository = openRepositories(byDefault, storage, log).find(key)
     assert.ok(repository)
     const refusal = {
       code: 'UNSUPPORTED',

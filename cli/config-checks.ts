@@ -6,12 +6,8 @@ import { unknownRepository } from '../registry/domain/permission-target.ts'
 import { parseTokenScope } from '../registry/identity/token-scope.ts'
 import { isAddressRange } from '../wire/address-ranges.ts'
 import { suggestion } from '../registry/domain/nearest.ts'
-
-/** Something wrong at a place of the configuration. */
-export interface ConfigProblem {
-  readonly path: readonly PropertyKey[]
-  readonly message: string
-}
+import type { ConfigProblem } from './config-problem.ts'
+import { memberLoops, wrongMembers } from './member-checks.ts'
 
 interface Sections {
   readonly gateway: GatewayConfig
@@ -27,6 +23,7 @@ export function checkConfig({ gateway, registry }: Sections): readonly ConfigPro
       ? [...unknownRepositories(gateway, registry), ...contextsApart({ gateway, registry })]
       : []),
     ...wrongMembers(registry),
+    ...memberLoops(registry),
     ...targetsOfUnknown(registry),
     ...wrongScopes(registry),
     ...(registry.ldap ? ldapProblems(registry.ldap) : []),
@@ -115,29 +112,6 @@ function unknownRepositories(
 function keysOf(target: Target | undefined): readonly string[] {
   if (target?.kind !== 'repository') return []
   return [...new Set([target.v1, target.v2])].filter((key) => key !== undefined)
-}
-
-function wrongMembers({ repositories }: RegistryConfig): readonly ConfigProblem[] {
-  const known = Object.keys(repositories)
-  return Object.entries(repositories).flatMap(([key, repository]) => {
-    if (repository.type !== 'virtual') return []
-    const path = ['registry', 'repositories', key]
-    const unknown = repository.members
-      .filter((member) => !known.includes(member))
-      .map((member) => ({
-        path: [...path, 'members'],
-        message: `${key}: there is no repository "${member}"${suggestion(member, known)}`,
-      }))
-    const itself = repository.members.some((member) => member === key)
-      ? [{ path: [...path, 'members'], message: `${key}: a repository cannot be its own member` }]
-      : []
-    const { deployTo } = repository
-    const elsewhere =
-      deployTo === undefined || repository.members.includes(deployTo)
-        ? []
-        : [{ path: [...path, 'deployTo'], message: `${key}: deployTo must be one of the members` }]
-    return [...unknown, ...itself, ...elsewhere]
-  })
 }
 
 function targetsOfUnknown({ permissions = {}, repositories }: RegistryConfig): readonly ConfigProblem[] {

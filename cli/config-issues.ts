@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { ConfigProblem } from './config-checks.ts'
+import type { ConfigProblem } from './config-problem.ts'
 import { knownKeys } from './config-schema.ts'
 import { suggestion } from '../registry/domain/nearest.ts'
 

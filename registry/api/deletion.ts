@@ -2,12 +2,13 @@ import { RegistryError } from '../domain/errors.ts'
 import type { RepositoryKey } from '../domain/names.ts'
 import type { Context } from '../http/context.ts'
 import type { Services } from '../http/services.ts'
-import { isReachable, tagsAllowed } from '../http/v2/access.ts'
+import { changedBy, tagsAllowed } from '../http/v2/access.ts'
 import { findRepository } from '../http/v2/address.ts'
 import { originOf } from '../http/origin.ts'
 import { removalOf } from '../http/v2/call.ts'
 import { logChange, type Change } from '../http/v2/log-change.ts'
 import { principalOf, type Caller } from '../identity/authenticate.ts'
+import { isReachable } from '../repositories/reachable.ts'
 import { challenge, identify } from './identify.ts'
 import { parseItemPath, type Item } from './item.ts'
 
@@ -44,7 +45,9 @@ async function mayDelete(services: Services, caller: Caller, key: RepositoryKey,
   if (item.kind === 'image') return allowed.extent === 'all'
   if ('tag' in item.reference) return allowed.has(item.reference.tag)
   const repository = services.repositories.find(key)
-  return repository ? isReachable(repository, item, item.reference.digest, allowed) : allowed.extent === 'all'
+  return repository
+    ? isReachable(changedBy(repository), item, item.reference.digest, allowed)
+    : allowed.extent === 'all'
 }
 
 interface Refused {

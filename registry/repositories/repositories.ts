@@ -1,15 +1,18 @@
 import type { Logger } from 'pino'
 import { quotaBytesOf, type RegistryConfig, type RepositoryConfig } from '../config.ts'
 import { compilePatterns } from '../domain/ant-pattern.ts'
-import { isRepositoryKey, type RepositoryKey } from '../domain/names.ts'
+import type { RepositoryKey } from '../domain/names.ts'
 import { bytesOf } from '../domain/size.ts'
 import type { Metrics } from '../metrics.ts'
 import { LocalRepository } from './local/local-repository.ts'
+import { membersFirst } from './members-first.ts'
 import { BlobFetches } from './remote/blob-fetches.ts'
 import { namespacesOf } from './remote/image-names.ts'
 import { openRemote, type CacheStorage, type RemoteSurroundings } from './remote/open-remote.ts'
 import type { Repository } from './repository.ts'
 import { UnservedRepository } from './unserved-repository.ts'
+import { FailureLog, type Member } from './virtual/question.ts'
+import { VirtualRepository } from './virtual/virtual-repository.ts'
 
 export interface Repositories {
   /** Undefined when no repository has this key, or when it is no key at all. */
@@ -23,28 +26,30 @@ export interface Repositories {
 /** Throws an Error that names the place in the configuration when what it leads to cannot be read. */
 export async function openRepositories(
   { repositories, limits }: Pick<RegistryConfig, 'repositories' | 'limits'>,
-  surroundings: Surroundings,
+  { storage, metrics, log }: Surroundings,
 ): Promise<Repositories & AsyncDisposable> {
   await using opened = new AsyncDisposableStack()
-  const { storage, metrics, log } = surroundings
   const fetches = opened.adopt(new BlobFetches({ storage, log }), (fetches) => fetches.close())
-  const maxManifestBytes = bytesOf(limits.manifestSize)
-  const remotes = { storage, fetches, maxManifestBytes, metrics, log }
+  const remotes = { storage, fetches, maxManifestBytes: bytesOf(limits.manifestSize), metrics, log }
   const byKey = new Map<string, Repository>()
-  for (const [key, config] of Object.entries(repositories)) {
-    if (!isRepositoryKey(key)) throw new Error(`"${key}" is not a repository key`)
-    byKey.set(key, await openRepository(key, config, { limits, remotes, opened }))
+  const members = new Map<string, Member>()
+  for (const [key, config] of membersFirst(Object.entries(repositories))) {
+    const repository = await openRepository(key, config, { limits, remotes, members, opened })
+    byKey.set(key, repository)
+    // What is not served has nothing to give.
+    if (!(repository instanceof UnservedRepository)) members.set(key, { repository, failsHard: failsHard(config) })
   }
   const mirrors = new Map<string, Repository>()
   for (const [key, config] of Object.entries(repositories).toReversed()) {
     const repository = byKey.get(key)
     if (config.type === 'remote' && repository) for (const name of namespacesOf(config)) mirrors.set(name, repository)
   }
+  const inOrder = Object.keys(repositories).flatMap((key) => byKey.get(key) ?? [])
   const running = opened.move()
   return {
     find: (key) => byKey.get(key),
     forNamespace: (namespace) => mirrors.get(namespace.toLowerCase()),
-    list: () => [...byKey.values()],
+    list: () => inOrder,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }
@@ -58,6 +63,8 @@ export interface Surroundings {
 interface Building {
   readonly limits: RegistryConfig['limits']
   readonly remotes: RemoteSurroundings
+  /** Those that can be members of others, as far as they have been opened. */
+  readonly members: ReadonlyMap<string, Member>
   readonly opened: AsyncDisposableStack
 }
 
@@ -65,7 +72,7 @@ interface Building {
 async function openRepository(
   key: RepositoryKey,
   config: RepositoryConfig,
-  { limits, remotes, opened }: Building,
+  { limits, remotes, members, opened }: Building,
 ): Promise<Repository> {
   switch (config.type) {
     case 'local':
@@ -78,7 +85,19 @@ async function openRepository(
         : new UnservedRepository(key, 'local', 'local (apiVersion v1)')
     case 'remote':
       return opened.use(await openRemote(key, config, remotes)).repository
-    case 'virtual':
-      return new UnservedRepository(key, 'virtual', 'virtual')
+    case 'virtual': {
+      const { deployTo, resolveTagsBy } = config
+      const settings = {
+        key,
+        members: config.members.flatMap((member) => members.get(member) ?? []),
+        deployTo: deployTo === undefined ? undefined : members.get(deployTo)?.repository,
+        resolveTagsBy,
+      }
+      return new VirtualRepository(settings, new FailureLog(key, remotes.log))
+    }
   }
+}
+
+function failsHard(config: RepositoryConfig): boolean {
+  return config.type === 'local' || (config.type === 'remote' && config.hardFail)
 }

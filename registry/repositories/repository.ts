@@ -64,6 +64,8 @@ export interface Reader {
 export interface Repository {
   readonly key: RepositoryKey
   readonly kind: 'local' | 'remote' | 'virtual'
+  /** Of a virtual one: the member that is changed when this one is asked to be. All others are changed themselves. */
+  readonly deployTo?: Repository | undefined
   /** local: itself. virtual: its local member for deployment. remote: none. */
   readonly pushTarget: PushTarget | undefined
   /** Where what is here can be deleted. local: itself. remote: its cache. virtual: its local member for deployment. */
@@ -72,6 +74,8 @@ export interface Repository {
   seenBy(reader: Reader): Repository
   manifest(image: ImageName, reference: Reference, lookup?: Lookup): Promise<FoundManifest | undefined>
   blob(image: ImageName, digest: Digest, lookup?: Lookup): Promise<BlobHandle | undefined>
+  /** When the tag last moved, as far as that is known here; undefined when there is no such tag here. */
+  tagTime(image: ImageName, tag: Tag): Promise<Date | undefined>
   tags(image: ImageName, after: string | undefined, limit: number): Promise<Page<Tag> | undefined>
   images(after: string | undefined, limit: number): Promise<Page<ImageName>>
   /** Tags that the manifest or blob can be come to by. */

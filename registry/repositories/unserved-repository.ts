@@ -35,6 +35,10 @@ export class UnservedRepository implements Repository {
     throw this.#refusal()
   }
 
+  async tagTime(): Promise<never> {
+    throw this.#refusal()
+  }
+
   async tags(): Promise<never> {
     throw this.#refusal()
   }

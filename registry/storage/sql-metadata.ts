@@ -16,6 +16,7 @@ import { sqlRepositoryUsage } from './sql-repository-usage.ts'
 import { sqlSecrets } from './sql-secrets.ts'
 import { sqlSigningKeys } from './sql-signing-keys.ts'
 import { sqlTagHolders } from './sql-tag-holders.ts'
+import { sqlTagTimes } from './sql-tag-times.ts'
 import { sqlUploadOwners } from './sql-upload-owners.ts'
 import { sqlUsers } from './sql-users.ts'
 
@@ -33,6 +34,7 @@ export function sqlMetadata(db: MetadataDatabase, now: () => Date): MetadataStor
     ...sqlUploadOwners(db, now),
     ...sqlImageCache(db, now),
     ...sqlTagHolders(db),
+    ...sqlTagTimes(db),
     ...sqlUsers(db),
     ...sqlGroups(db),
     ...sqlPermissionTargets(db),

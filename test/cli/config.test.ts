@@ -160,6 +160,21 @@ const wrong: readonly { readonly name: string; readonly yaml: string; readonly s
     says: /^caisson\.yaml:4:\d+: b: deployTo must be one of the members$/,
   },
   {
+    name: 'a virtual repository that deploys to what is not local',
+    yaml: 'registry:\n  repositories:\n    a: { type: remote, url: "https://a.test" }\n    b: { type: virtual, members: [a], deployTo: a }\ngateway: { listeners: [{ port: 1 }] }\n',
+    says: /^caisson\.yaml:4:\d+: b: deployTo must be a local repository, in which what is pushed stays, and a is remote$/,
+  },
+  {
+    name: 'a virtual repository with a member of the V1 API',
+    yaml: 'registry:\n  repositories:\n    a: { type: local, apiVersion: v1 }\n    b: { type: virtual, members: [a] }\ngateway: { listeners: [{ port: 1 }] }\n',
+    says: /^caisson\.yaml:4:\d+: b: a has apiVersion v1, and what it has is not given by a virtual repository yet$/,
+  },
+  {
+    name: 'virtual repositories that lead back to themselves',
+    yaml: 'registry:\n  repositories:\n    x: { type: virtual, members: [a] }\n    a: { type: virtual, members: [b] }\n    b: { type: virtual, members: [c, x] }\n    c: { type: local }\ngateway: { listeners: [{ port: 1 }] }\n',
+    says: /^caisson\.yaml:3:\d+: x: its members lead back to it: x > a > b > x$/,
+  },
+  {
     name: 'a group that would make every new user an admin',
     yaml: 'registry:\n  groups:\n    all: { autoJoin: true, admins: true }\n',
     says: /^caisson\.yaml:3:12: registry\.groups\.all\.autoJoin: every new user would be an admin: expected either autoJoin or admins$/,

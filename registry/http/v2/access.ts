@@ -1,5 +1,5 @@
 import type { Digest } from '../../domain/digest.ts'
-import type { ImageRef } from '../../domain/names.ts'
+import type { ImageRef, RepositoryKey } from '../../domain/names.ts'
 import type { Action, Principal } from '../../domain/permissions.ts'
 import { noTag, type TagSet } from '../../domain/tag-set.ts'
 import { principalOf, userOf, type Caller } from '../../identity/authenticate.ts'
@@ -30,20 +30,14 @@ export async function tagsOfPrincipal(
   principal: Principal,
   action: Action,
   { repository, image }: ImageRef,
+  through: readonly RepositoryKey[] = [],
 ): Promise<TagSet> {
-  return (await directory.rules()).tagsOf(principal, action, repository, image)
+  return (await directory.rules()).tagsOf(principal, action, repository, image, through)
 }
 
-/** Whether one may come to the manifest or blob by these tags of its image. What no tag leads to is for those who have all. */
-export async function isReachable(
-  repository: Repository,
-  { image }: Pick<ImageRef, 'image'>,
-  digest: Digest,
-  allowed: TagSet,
-): Promise<boolean> {
-  if (allowed.extent !== 'some') return allowed.extent === 'all'
-  const tags = await repository.tagsHolding(image, digest)
-  return tags.some((tag) => allowed.has(tag))
+/** The repository in which what this one is asked to change is changed. */
+export function changedBy(repository: Repository): Repository {
+  return repository.deployTo ?? repository
 }
 
 /** A push to an image, by one who may push to these tags of it. */
@@ -54,14 +48,19 @@ type Push = Pick<ImageCall, 'services' | 'caller' | 'repository' | 'image' | 'al
  * may read nothing of the image comes to nothing by that.
  */
 export async function tagsToNameFrom({ services, caller, repository, image, allowed }: Push): Promise<TagSet> {
-  const of = { repository: repository.key, image }
-  const readable = await tagsOfPrincipal(services, principalOf(caller), 'read', of)
+  const of = pushedTo({ repository, image })
+  const through = of.repository === repository.key ? [] : [repository.key]
+  const readable = await tagsOfPrincipal(services, principalOf(caller), 'read', of, through)
   return readable.extent === 'none' ? allowed : readable
+}
+
+/** The image that gets what is pushed. */
+export function pushedTo({ repository, image }: Pick<Push, 'repository' | 'image'>): ImageRef {
+  return { repository: changedBy(repository).key, image }
 }
 
 /** The caller has sent it, so it may name it from now on, whoever else keeps it in the image. */
 export async function noteShown(push: Push, digest: Digest): Promise<void> {
-  const { services, caller, repository, image } = push
   if ((await tagsToNameFrom(push)).extent === 'all') return
-  await services.shownContent.note(userOf(caller), { repository: repository.key, image }, digest)
+  await push.services.shownContent.note(userOf(push.caller), pushedTo(push), digest)
 }

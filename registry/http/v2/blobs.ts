@@ -1,10 +1,11 @@
 import { selectBytes, type ByteRange } from '../../../wire/byte-range.ts'
 import { RegistryError } from '../../domain/errors.ts'
+import { isReachable } from '../../repositories/reachable.ts'
 import type { BlobHandle, Growth } from '../../repositories/repository.ts'
 import type { Context } from '../context.ts'
 import { Progress } from '../progress.ts'
 import { growingHeaders, sendfileHeader } from '../sendfile.ts'
-import { isReachable } from './access.ts'
+import { changedBy } from './access.ts'
 import { removalOf, type ImageCall } from './call.ts'
 import { showCache } from './cache-headers.ts'
 import { empty } from './empty.ts'
@@ -42,8 +43,9 @@ export async function getBlob(ctx: Context, call: ImageCall<'blob'>): Promise<vo
 /** end-10. */
 export async function deleteBlob(ctx: Context, call: ImageCall<'blob'>): Promise<void> {
   const { digest } = call.resource
-  if (!(await isReachable(call.repository, call, digest, call.allowed))) throw blobUnknown(call)
-  if (!(await removalOf(call).deleteBlob(call.image, digest))) throw blobUnknown(call)
+  const removal = removalOf(call)
+  if (!(await isReachable(changedBy(call.repository), call, digest, call.allowed))) throw blobUnknown(call)
+  if (!(await removal.deleteBlob(call.image, digest))) throw blobUnknown(call)
   logChange(ctx, call, 'blob deleted', { digest })
   ctx.status = 202
   empty(ctx)

@@ -57,7 +57,7 @@ export function publicUrl(ctx: Context, call: ImageCall, below: string): string 
 export function pushTargetOf({ repository }: { readonly repository: Repository }): PushTarget {
   if (repository.pushTarget) return repository.pushTarget
   throw new RegistryError('UNSUPPORTED', {
-    message: `the ${repository.kind} repository "${repository.key}" takes no pushes`,
+    message: `the ${repository.kind} repository "${repository.key}" takes no pushes${unlessDeployed(repository)}`,
     detail: { repository: repository.key },
   })
 }
@@ -66,7 +66,11 @@ export function pushTargetOf({ repository }: { readonly repository: Repository }
 export function removalOf({ repository }: { readonly repository: Repository }): Removal {
   if (repository.removal) return repository.removal
   throw new RegistryError('UNSUPPORTED', {
-    message: `the ${repository.kind} repository "${repository.key}" has nothing of its own to delete`,
+    message: `the ${repository.kind} repository "${repository.key}" has nothing of its own to delete${unlessDeployed(repository)}`,
     detail: { repository: repository.key },
   })
+}
+
+function unlessDeployed({ kind }: Repository): string {
+  return kind === 'virtual' ? ': its configuration names no deployTo' : ''
 }

@@ -1,20 +1,21 @@
 import type { AccessRules } from '../../domain/access-rules.ts'
-import type { ImageName } from '../../domain/names.ts'
 import type { Principal } from '../../domain/permissions.ts'
 import { principalOf } from '../../identity/authenticate.ts'
+import { isKnown } from '../../repositories/reachable.ts'
 import type { Repository } from '../../repositories/repository.ts'
 import type { Context } from '../context.ts'
 import type { Services } from '../services.ts'
 import { findRepository } from './address.ts'
 import { publicView, type Call } from './call.ts'
 import { answerJson, parsePageRequest, setNextLink, type PageRequest } from './page.ts'
+import { readerOf } from './reader.ts'
 
 /** Distribution's `_catalog`: the images that the caller may read, of one repository or of all local ones. */
 export async function listCatalog(ctx: Context, call: Call): Promise<void> {
   const { services, address, caller } = call
   const reader = { principal: principalOf(caller), rules: await services.directory.rules() }
   const request = parsePageRequest(ctx)
-  const sections = address.key === undefined ? allSections(services) : [ownSection(services, address.key)]
+  const sections = address.key === undefined ? allSections(services) : [ownSection(call, address.key)]
   const names: string[] = []
   for await (const name of namesAfter(sections, request, reader)) {
     if (names.length === request.limit) {
@@ -35,8 +36,6 @@ interface Reader {
   readonly principal: Principal
   readonly rules: AccessRules
 }
-
-const tagsAtOnce = 1000
 
 /** A repository and what its images' names begin with in this catalog. */
 interface Section {
@@ -59,34 +58,24 @@ function allSections({ config, repositories }: Services): readonly Section[] {
 async function* namesAfter(
   sections: readonly Section[],
   { after, limit }: PageRequest,
-  reader: Reader,
+  { principal, rules }: Reader,
 ): AsyncGenerator<string> {
   for (const { prefix, repository } of sections) {
-    if (reader.rules.extentOf(reader.principal, 'read', repository.key) === 'none') continue
+    const { key } = repository
+    if (rules.extentOf(principal, 'read', key) === 'none') continue
     const within = after?.startsWith(prefix) ?? false
     if (after !== undefined && !within && prefix < after) continue
     let from = within ? after?.slice(prefix.length) : undefined
     do {
       const page = await repository.images(from, limit + 1)
-      for (const image of page.items) if (await mayKnow(reader, repository, image)) yield prefix + image
+      for (const image of page.items)
+        if (await isKnown(repository, image, rules.tagsOf(principal, 'read', key, image))) yield prefix + image
       from = page.next
     } while (from !== undefined)
   }
 }
 
-/** Who may read some tags alone knows of an image when it has one of these. */
-async function mayKnow({ principal, rules }: Reader, repository: Repository, image: ImageName): Promise<boolean> {
-  const readable = rules.tagsOf(principal, 'read', repository.key, image)
-  if (readable.extent !== 'some') return readable.extent === 'all'
-  let after: string | undefined
-  do {
-    const page = await repository.tags(image, after, tagsAtOnce)
-    if (page?.items.some((tag) => readable.has(tag))) return true
-    after = page?.next
-  } while (after !== undefined)
-  return false
-}
-
-function ownSection({ repositories }: Services, key: string): Section {
-  return { prefix: '', repository: findRepository(repositories, key) }
+function ownSection({ services, caller }: Call, key: string): Section {
+  const repository = findRepository(services.repositories, key).seenBy(readerOf(services, caller, undefined))
+  return { prefix: '', repository }
 }

@@ -7,6 +7,7 @@ import { clientAddress } from '../client-address.ts'
 import type { Context } from '../context.ts'
 import { requestId } from '../request-id.ts'
 import type { Services } from '../services.ts'
+import { changedBy } from './access.ts'
 
 /** Where something is changed and by whom. */
 export interface Change {
@@ -45,8 +46,10 @@ export function logChange(
   what: Changed,
 ): void {
   const by = userOf(caller)
-  const at = { requestId: requestId(ctx), repository: repository.key, image }
-  services.log.info({ by: by ?? 'anonymous', ...at, ...what }, event)
+  const changed = changedBy(repository).key
+  const at = { requestId: requestId(ctx), repository: changed, image }
+  const through = changed === repository.key ? undefined : repository.key
+  services.log.info({ by: by ?? 'anonymous', ...at, through, ...what }, event)
 
   const type = recordedAs[event]
   if (type === undefined) return

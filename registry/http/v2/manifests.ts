@@ -6,10 +6,11 @@ import { RegistryError } from '../../domain/errors.ts'
 import { parseTag, type Reference, type Tag } from '../../domain/names.ts'
 import { bytesOf, formatSize } from '../../domain/size.ts'
 import { principalOf, userOf } from '../../identity/authenticate.ts'
-import type { PushRights } from '../../repositories/repository.ts'
+import { isReachable } from '../../repositories/reachable.ts'
+import type { PushRights, Repository } from '../../repositories/repository.ts'
 import type { Context } from '../context.ts'
 import { declaredLength, readBody } from '../request-body.ts'
-import { isReachable, noteShown, tagsOfPrincipal, tagsToNameFrom } from './access.ts'
+import { changedBy, noteShown, pushedTo, tagsOfPrincipal, tagsToNameFrom } from './access.ts'
 import { publicUrl, pushTargetOf, removalOf, type ImageCall } from './call.ts'
 import { showCache } from './cache-headers.ts'
 import { empty } from './empty.ts'
@@ -24,7 +25,7 @@ export async function getManifest(ctx: Context, call: ImageCall<'manifest'>): Pr
   const manifest = await repository.manifest(image, resource.reference, {
     use: ctx.method === 'HEAD' ? 'rely' : 'read',
   })
-  if (!manifest || !(await mayGoTo(call))) throw manifestUnknown(call)
+  if (!manifest || !(await mayGoTo(repository, call))) throw manifestUnknown(call)
   const { digest, mediaType, bytes } = manifest
 
   const etag = `"${digest}"`
@@ -71,9 +72,9 @@ export async function putManifest(ctx: Context, call: ImageCall<'manifest'>): Pr
 
 /** end-9. */
 export async function deleteManifest(ctx: Context, call: ImageCall<'manifest'>): Promise<void> {
-  const { image, resource, allowed } = call
+  const { repository, image, resource, allowed } = call
   const removal = removalOf(call)
-  if (!(await mayGoTo(call))) throw manifestUnknown(call)
+  if (!(await mayGoTo(changedBy(repository), call))) throw manifestUnknown(call)
   if (!(await removal.deleteManifest(image, resource.reference, (tag) => allowed.has(tag)))) throw manifestUnknown(call)
   logChange(ctx, call, 'manifest deleted', resource.reference)
   ctx.status = 202
@@ -81,12 +82,10 @@ export async function deleteManifest(ctx: Context, call: ImageCall<'manifest'>):
 }
 
 /** The tag of the path has been looked at; a digest must be one that a tag leads to. */
-async function mayGoTo({
-  repository,
-  image,
-  resource: { reference },
-  allowed,
-}: ImageCall<'manifest'>): Promise<boolean> {
+async function mayGoTo(
+  repository: Repository,
+  { image, resource: { reference }, allowed }: ImageCall<'manifest'>,
+): Promise<boolean> {
   return 'tag' in reference || isReachable(repository, { image }, reference.digest, allowed)
 }
 
@@ -101,16 +100,19 @@ function refuseTags({ caller, repository, image, allowed }: ImageCall<'manifest'
 /** Moving a tag takes something away, which needs the right to delete; a token for a push is not asked for with that. */
 async function pushRights(call: ImageCall<'manifest'>): Promise<PushRights> {
   const { services, caller, repository, image } = call
-  const of = { repository: repository.key, image }
-  const deletable = await tagsOfPrincipal(services, principalOf(caller), 'delete', of)
+  const deletable = await tagsOfPrincipal(services, principalOf(caller), 'delete', {
+    repository: repository.key,
+    image,
+  })
   const mayTake = (tag: Tag) => deletable.has(tag)
   const known = await tagsToNameFrom(call)
   if (known.extent === 'all') return { mayTake }
+  const of = pushedTo(call)
   return {
     mayTake,
     mayName: async (digest) => {
       if (await services.shownContent.has(userOf(caller), of, digest)) return true
-      return isReachable(repository, of, digest, known)
+      return isReachable(changedBy(repository), of, digest, known)
     },
   }
 }

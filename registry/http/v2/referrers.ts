@@ -1,6 +1,6 @@
 import { parseDigest, type Digest } from '../../domain/digest.ts'
+import { isReachable } from '../../repositories/reachable.ts'
 import type { Context } from '../context.ts'
-import { isReachable } from './access.ts'
 import { publicUrl, type ImageCall } from './call.ts'
 import { parsePageRequest } from './page.ts'
 

@@ -5,6 +5,7 @@ import { parseManifest, refuseSchema1, type Manifest, type ManifestContents } fr
 import type { ImageName, Reference, RepositoryKey, Tag } from '../../domain/names.ts'
 import { describeReferrer } from '../../domain/referrer.ts'
 import type { BlobStore, UploadId } from '../../storage/blob-store.ts'
+import type { ImageCache } from '../../storage/image-cache.ts'
 import type { ImageRef, Images, MayTake, Page, ReferrerQuery, UploadOwners } from '../../storage/metadata-store.ts'
 import { blobOf, finishUpload } from '../kept-blobs.ts'
 import { ImmutableTags } from './immutable-tags.ts'
@@ -13,10 +14,12 @@ import type { BlobHandle, Lookup, PushRights, PushTarget, ReferrerPage, Removal,
 /** A base layer may be in thousands of images; one that the caller may read is hardly behind all of these. */
 const maxMountSources = 200
 
+type LocalMetadata = Images & UploadOwners & Pick<ImageCache, 'findTagTime'>
+
 /** What a local repository stands on. Both are shared by all of them. */
 export interface Storage {
   readonly blobs: BlobStore
-  readonly metadata: Images & UploadOwners
+  readonly metadata: LocalMetadata
 }
 
 /** Undefined: no limit. */
@@ -34,7 +37,7 @@ export class LocalRepository implements Repository, PushTarget, Removal {
   readonly key: RepositoryKey
   readonly kind = 'local'
   readonly #blobs: BlobStore
-  readonly #metadata: Images & UploadOwners
+  readonly #metadata: LocalMetadata
   readonly #limits: LocalLimits
   readonly #immutable: ImmutableTags | undefined
 
@@ -66,6 +69,10 @@ export class LocalRepository implements Repository, PushTarget, Removal {
   async blob(image: ImageName, digest: Digest, { use }: Lookup = {}): Promise<BlobHandle | undefined> {
     const found = await this.#metadata.findBlob(this.#of(image), digest, use)
     return found && blobOf(this.#blobs, digest, found.size)
+  }
+
+  async tagTime(image: ImageName, tag: Tag): Promise<Date | undefined> {
+    return this.#metadata.findTagTime(this.#of(image), tag)
   }
 
   async tags(image: ImageName, after: string | undefined, limit: number): Promise<Page<Tag> | undefined> {

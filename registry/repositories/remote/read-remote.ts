@@ -53,6 +53,10 @@ export class ReadRemote implements Repository {
     return may.extent === 'none' ? this.#whole.cachedTags(image, after, limit) : this.#whole.tags(image, after, limit)
   }
 
+  async tagTime(image: ImageName, tag: Tag): Promise<Date | undefined> {
+    return this.#whole.tagTime(image, tag)
+  }
+
   async images(after: string | undefined, limit: number): Promise<Page<ImageName>> {
     return this.#whole.images(after, limit)
   }

@@ -72,12 +72,12 @@ export class RemoteRepository implements Repository {
     return this.#parts.metadata.listTags(this.#of(image), after, limit)
   }
 
-  async images(after: string | undefined, limit: number): Promise<Page<ImageName>> {
-    return this.#parts.lists.images(after, limit)
+  async tagTime(image: ImageName, tag: Tag): Promise<Date | undefined> {
+    return this.#parts.metadata.findTagTime(this.#of(image), tag)
   }
 
-  async cachedImages(after: string | undefined, limit: number): Promise<Page<ImageName>> {
-    return this.#parts.metadata.listImages(this.key, after, limit)
+  async images(after: string | undefined, limit: number): Promise<Page<ImageName>> {
+    return this.#parts.lists.images(after, limit)
   }
 
   async tagsHolding(image: ImageName, digest: Digest): Promise<readonly Tag[]> {

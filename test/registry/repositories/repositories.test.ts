@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import pino from 'pino'
 import { registrySection } from '../../../registry/config.ts'
 import { parseImageName, parseTag } from '../../../registry/domain/names.ts'
+import { openMetrics } from '../../../registry/metrics.ts'
 import { openRepositories } from '../../../registry/repositories/repositories.ts'
 import { sha256 } from '../../contracts/blob-store.ts'
 import { temporaryStorage } from './storage.ts'
@@ -9,46 +11,65 @@ import { temporaryStorage } from './storage.ts'
 const byDefault = registrySection.parse({})
 const image = parseImageName('app')
 
+async function setUp(config = byDefault) {
+  await using opened = new AsyncDisposableStack()
+  const storage = opened.use(await temporaryStorage())
+  const surroundings = { storage, metrics: openMetrics(storage.metadata), log: pino({ enabled: false }) }
+  const repositories = opened.use(await openRepositories(config, surroundings))
+  const running = opened.move()
+  return { repositories, [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+
 test('repositories are found by their key and listed in the order of the configuration', async () => {
-  await using storage = await temporaryStorage()
-  const repositories = openRepositories(byDefault, storage)
+  await using it = await setUp()
   const keys = ['docker-local', 'docker-v1', 'docker-hub', 'docker']
   assert.deepEqual(
-    repositories.list().map(({ key }) => key),
+    it.repositories.list().map(({ key }) => key),
     keys,
   )
   assert.deepEqual(
-    keys.map((key) => repositories.find(key)?.kind),
+    keys.map((key) => it.repositories.find(key)?.kind),
     ['local', 'local', 'remote', 'virtual'],
   )
   for (const key of ['docker-prod', 'Docker', '', '../docker', 'toString', '__proto__'])
-    assert.equal(repositories.find(key), undefined)
+    assert.equal(it.repositories.find(key), undefined)
+})
+
+test('a remote repository is found by the registry that it caches, the first one of several', async () => {
+  const repositories = {
+    hub: { type: 'remote', url: 'https://registry-1.docker.io' },
+    again: { type: 'remote', url: 'https://registry-1.docker.io' },
+    other: { type: 'remote', url: 'https://registry.example.com:5000', namespaces: ['example.com'] },
+  }
+  await using it = await setUp(registrySection.parse({ repositories }))
+  for (const [namespace, key] of [
+    ['docker.io', 'hub'],
+    ['registry-1.docker.io', 'hub'],
+    ['Docker.IO', 'hub'],
+    ['example.com', 'other'],
+    ['registry.example.com:5000', undefined],
+    ['quay.io', undefined],
+  ] as const)
+    assert.equal(it.repositories.forNamespace(namespace)?.key, key, namespace)
 })
 
 test('a local repository takes pushes', async () => {
-  await using storage = await temporaryStorage()
-  const local = openRepositories(byDefault, storage).find('docker-local')
+  await using it = await setUp()
+  const local = it.repositories.find('docker-local')
   assert.equal(await local?.pushTarget?.received(image, await local.pushTarget.begin(image, 'sha256', 'bob')), 0)
 })
 
-const unserved = [
-  ['docker-v1', 'local (apiVersion v1)'],
-  ['docker-hub', 'remote'],
-  ['docker', 'virtual'],
-] as const
-for (const [key, type] of unserved) {
-  test(`whoever uses a ${type} repository is told that it is not served`, async () => {
-    await using storage = await temporaryStorage()
-    const repository = openRepositories(byDefault, storage).find(key)
-    assert.ok(repository)
-    const refusal = {
-      code: 'UNSUPPORTED',
-      message: `${key} is a ${type} repository, which this version does not serve`,
-    }
-    assert.throws(() => repository.pushTarget, refusal)
-    await assert.rejects(repository.manifest(image, { tag: parseTag('latest') }), refusal)
-    await assert.rejects(repository.blob(image, sha256('')), refusal)
-    await assert.rejects(repository.tags(image, undefined, 10), refusal)
-    await assert.rejects(repository.images(undefined, 10), refusal)
-  })
-}
+test('whoever uses a local (apiVersion v1) repository is told that it is not served', async () => {
+  await using it = await setUp()
+  const repository = it.repositories.find('docker-v1')
+  assert.ok(repository)
+  const refusal = {
+    code: 'UNSUPPORTED',
+    message: 'docker-v1 is a local (apiVersion v1) repository, which this version does not serve',
+  }
+  assert.throws(() => repository.pushTarget, refusal)
+  await assert.rejects(repository.manifest(image, { tag: parseTag('latest') }), refusal)
+  await assert.rejects(repository.blob(image, sha256('')), refusal)
+  await assert.rejects(repository.tags(image, undefined, 10), refusal)
+  await assert.rejects(repository.images(undefined, 10), refusal)
+})

@@ -38,6 +38,7 @@ async function useAll(store: MetadataStore): Promise<void> {
     await store.findManifest(app, { tag: parseTag('v1') }, use)
     await store.findManifest(app, { digest: sha256('two') }, use)
   }
+  await store.findTagTime(app, parseTag('v1'))
   await store.listTags(app, undefined, 10)
   await store.listImages(app.repository, undefined, 10)
   for (const artifactType of [undefined, 'x'])

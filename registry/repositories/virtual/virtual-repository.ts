@@ -1,0 +1,268 @@
+import type { Digest } from '../../domain/digest.ts'
+import type { ImageName, Reference, RepositoryKey, Tag } from '../../domain/names.ts'
+import type { ImageRef, Page, ReferrerQuery } from '../../storage/metadata-store.ts'
+import { isKnown, isReachable } from '../reachable.ts'
+import type {
+  BlobHandle,
+  FoundManifest,
+  Lookup,
+  PushTarget,
+  Reader,
+  ReferrerPage,
+  Removal,
+  Repository,
+} from '../repository.ts'
+import { itemsAfter, mergeLists, takePage } from './merged-pages.ts'
+import { Question, type FailureLog, type Member } from './question.ts'
+import { Sight, type SeenMember } from './sight.ts'
+import { VirtualPushTarget } from './virtual-push-target.ts'
+
+const namesAtOnce = 1000
+
+export interface VirtualSettings {
+  readonly key: RepositoryKey
+  /** In the order in which they are asked. */
+  readonly members: readonly Member[]
+  /** The member that is changed when this one is asked to be. */
+  readonly deployTo: Repository | undefined
+  readonly resolveTagsBy: 'order' | 'newest'
+}
+
+/**
+ * Several repositories behind one key. What somebody may see here is what they may read in the members, each by itself; without a reader
+ * it is everything.
+ */
+export class VirtualRepository implements Repository {
+  readonly key: RepositoryKey
+  readonly kind = 'virtual'
+  readonly deployTo: Repository | undefined
+  readonly #settings: VirtualSettings
+  readonly #failures: FailureLog
+  readonly #sight: Sight
+
+  constructor(settings: VirtualSettings, failures: FailureLog, reader?: Reader) {
+    this.key = settings.key
+    this.deployTo = settings.deployTo
+    this.#settings = settings
+    this.#failures = failures
+    this.#sight = new Sight(settings, reader)
+  }
+
+  get pushTarget(): PushTarget | undefined {
+    const target = this.deployTo?.pushTarget
+    return this.deployTo && target && new VirtualPushTarget(target, this.deployTo, this)
+  }
+
+  get removal(): Removal | undefined {
+    return this.deployTo?.removal
+  }
+
+  seenBy(reader: Reader): Repository {
+    return new VirtualRepository(this.#settings, this.#failures, reader)
+  }
+
+  async manifest(image: ImageName, reference: Reference, lookup: Lookup = {}): Promise<FoundManifest | undefined> {
+    if ('tag' in reference) return this.#tagged(image, reference.tag, lookup)
+    return this.#find(image, reference.digest, lookup, (member, lookup) => member.manifest(image, reference, lookup))
+  }
+
+  async blob(image: ImageName, digest: Digest, lookup: Lookup = {}): Promise<BlobHandle | undefined> {
+    return this.#find(image, digest, lookup, (member, lookup) => member.blob(image, digest, lookup))
+  }
+
+  async tagTime(image: ImageName, tag: Tag): Promise<Date | undefined> {
+    const question = this.#question()
+    const times: Date[] = []
+    for (const member of await this.#sight.membersForTag(image, tag, 'read')) {
+      const time = await question.ask(member, (member) => member.tagTime(image, tag))
+      if (time && this.#settings.resolveTagsBy === 'order') return time
+      if (time) times.push(time)
+    }
+    return times.length > 0 ? times.reduce((one, other) => (other > one ? other : one)) : question.absence()
+  }
+
+  async tags(image: ImageName, after: string | undefined, limit: number): Promise<Page<Tag> | undefined> {
+    const question = this.#question()
+    const members = await this.#sight.readableMembers(image)
+    let isThere = false
+    const tagsAfter = (after: string | undefined, limit: number) =>
+      pageOfNames(
+        members.map((member) => tagsIn(member, image, after, limit, question, () => (isThere = true))),
+        limit,
+      )
+    const page = await tagsAfter(after, limit)
+    if (page.items.length > 0 || isThere) return page
+    // A last page may be empty, of an image that has others; who may read some tags alone knows of it by these.
+    if ((await tagsAfter(undefined, 1)).items.length > 0) return page
+    return question.absence()
+  }
+
+  async images(after: string | undefined, limit: number): Promise<Page<ImageName>> {
+    const question = this.#question()
+    const lists = this.#sight.members.map((member) => this.#imagesIn(member, after, limit, question))
+    return pageOfNames(lists, limit)
+  }
+
+  /** Of each member, by the tags that may be seen there. */
+  async tagsHolding(image: ImageName, digest: Digest): Promise<readonly Tag[]> {
+    const found = await this.#ofEach(await this.#sight.membersFor(image), async (member, { tags }) =>
+      (await member.tagsHolding(image, digest)).filter((tag) => tags.has(tag)),
+    )
+    return [...new Set(found.flat())]
+  }
+
+  async referrers(image: ImageName, query: ReferrerQuery): Promise<ReferrerPage> {
+    const question = this.#question()
+    const { subject, after, limit } = query
+    const lists = (await this.#sight.readableMembers(image)).map((seen) =>
+      itemsAfter(
+        (after) =>
+          question.ask(seen, async (member) => {
+            if (!(await isReachable(member, { image }, subject, seen.tags))) return undefined
+            return member.referrers(image, { ...query, after: after as Digest | undefined, limit: limit + 1 })
+          }),
+        after,
+      ),
+    )
+    const { items, last } = await takePage(
+      mergeLists(lists, ({ digest }) => digest),
+      limit,
+    )
+    return { items, next: last?.digest }
+  }
+
+  async holders(image: ImageName, digest: Digest): Promise<readonly ImageRef[]> {
+    const found = await this.#ofEach(await this.#sight.readableMembers(image), async (member, { tags }) =>
+      (await isReachable(member, { image }, digest, tags)) ? member.holders(image, digest) : [],
+    )
+    return found.flat()
+  }
+
+  async #tagged(image: ImageName, tag: Tag, lookup: Lookup): Promise<FoundManifest | undefined> {
+    const question = this.#question()
+    const members = await this.#sight.membersForTag(image, tag, lookup.use)
+    if (this.#settings.resolveTagsBy === 'newest') return this.#newest(members, image, tag, lookup, question)
+    for (const member of members) {
+      const found = await question.ask(member, (member) => member.manifest(image, { tag }, lookup))
+      if (found) return found
+    }
+    return question.absence()
+  }
+
+  /** A remote one knows when a tag has moved after it has been asked for what is on it. */
+  async #newest(
+    members: readonly Member[],
+    image: ImageName,
+    tag: Tag,
+    lookup: Lookup,
+    question: Question,
+  ): Promise<FoundManifest | undefined> {
+    const found = await Promise.all(
+      members.map((member) =>
+        question.ask(member, async (member) => {
+          const manifest = await member.manifest(image, { tag }, lookup)
+          return manifest && { manifest, movedAt: (await member.tagTime(image, tag))?.getTime() ?? -Infinity }
+        }),
+      ),
+    )
+    const [first, ...others] = found.filter((one) => one !== undefined)
+    if (!first) return question.absence()
+    return others.reduce((one, other) => (other.movedAt > one.movedAt ? other : one), first).manifest
+  }
+
+  /** What all of them have here is looked through before any asks elsewhere. */
+  async #find<found>(
+    image: ImageName,
+    digest: Digest,
+    lookup: Lookup,
+    find: (member: Repository, lookup: Lookup) => Promise<found | undefined>,
+  ): Promise<found | undefined> {
+    const question = this.#question()
+    const members = await this.#sight.membersFor(image)
+    const ask = async (seen: SeenMember, from: Lookup['from']) =>
+      question.ask(seen, async (member) =>
+        (await isReachable(member, { image }, digest, seen.tags)) ? find(member, { ...lookup, from }) : undefined,
+      )
+    for (const seen of members) {
+      const found = await ask(seen, 'here')
+      if (found !== undefined) return found
+    }
+    if (lookup.from === 'here') return question.absence()
+    for (const seen of await this.#likelyFirst(members, image, digest)) {
+      const found = seen.repository.kind === 'local' ? undefined : await ask(seen, 'anywhere')
+      if (found !== undefined) return found
+    }
+    return question.absence()
+  }
+
+  /** Where a manifest that is here leads to it; so that not every upstream is asked for each blob of an image that another one has. */
+  async #likelyFirst(members: readonly SeenMember[], image: ImageName, digest: Digest): Promise<readonly SeenMember[]> {
+    const held = await this.#ofEach(members, (member) => member.tagsHolding(image, digest))
+    const isLikely = (_: SeenMember, index: number) => (held[index]?.length ?? 0) > 0
+    return [...members.filter(isLikely), ...members.filter((seen, index) => !isLikely(seen, index))]
+  }
+
+  #imagesIn(member: Member, after: string | undefined, limit: number, question: Question) {
+    const readable = async (repository: Repository, image: ImageName) =>
+      isKnown(repository, image, await this.#sight.readable(member, image))
+    return itemsAfter(
+      (after) =>
+        question.ask(member, async (repository) => {
+          const { items, next } = await repository.images(after, Math.min(limit + 1, namesAtOnce))
+          const known: ImageName[] = []
+          for (const image of items) if (await readable(repository, image)) known.push(image)
+          return { items: known, next }
+        }),
+      after,
+    )
+  }
+
+  /** Those that fail are left out. */
+  async #ofEach<item>(
+    members: readonly SeenMember[],
+    itemsOf: (member: Repository, seen: SeenMember) => Promise<readonly item[]>,
+  ): Promise<readonly (readonly item[])[]> {
+    const question = this.#question()
+    const found = members.map((seen) => question.ask(seen, (member) => itemsOf(member, seen)))
+    return (await Promise.all(found)).map((items) => items ?? [])
+  }
+
+  #question(): Question {
+    return new Question(this.#failures)
+  }
+}
+
+/** `found` is called when the member has the image, and all of that may be known. */
+function tagsIn(
+  seen: SeenMember,
+  image: ImageName,
+  after: string | undefined,
+  limit: number,
+  question: Question,
+  found: () => void,
+): AsyncGenerator<Tag, undefined> {
+  return itemsAfter(
+    (after) =>
+      question.ask(seen, async (member) => {
+        const page = await member.tags(
+          image,
+          after,
+          seen.tags.extent === 'all' ? Math.min(limit + 1, namesAtOnce) : namesAtOnce,
+        )
+        if (page && seen.tags.extent === 'all') found()
+        return page && { items: page.items.filter((tag) => seen.tags.has(tag)), next: page.next }
+      }),
+    after,
+  )
+}
+
+async function pageOfNames<name extends string>(
+  lists: readonly AsyncGenerator<name, undefined>[],
+  limit: number,
+): Promise<Page<name>> {
+  const { items, last } = await takePage(
+    mergeLists(lists, (name) => name),
+    limit,
+  )
+  return { items, next: last }
+}

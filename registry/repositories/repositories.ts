@@ -29,7 +29,7 @@ export async function openRepositories(
   { storage, metrics, log }: Surroundings,
 ): Promise<Repositories & AsyncDisposable> {
   await using opened = new AsyncDisposableStack()
-  const fetches = opened.adopt(new BlobFetches({ storage, log }), (fetches) => fetches.close())
+  const fetches = opened.adopt(new BlobFetches(storage, log), (fetches) => fetches.close())
   const remotes = { storage, fetches, maxManifestBytes: bytesOf(limits.manifestSize), metrics, log }
   const byKey = new Map<string, Repository>()
   const members = new Map<string, Member>()

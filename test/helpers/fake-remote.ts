@@ -78,7 +78,7 @@ export class FakeRemote implements Repository {
     return {
       ...whole,
       open: async () => Readable.from(growing(bytes, fetched)),
-      growth: { path: undefined, available: () => Readable.from([]) },
+      growth: { path: undefined, blobPath: undefined, available: () => Readable.from([]) },
     }
   }
 

@@ -45,6 +45,8 @@ export class GrowingBlob implements BlobHandle {
 
   get growth(): Growth | undefined {
     const { arrival, path } = this.#coming
-    return arrival.end?.kind === 'whole' ? undefined : { path, available: () => new Availability(arrival) }
+    if (arrival.end?.kind === 'whole') return undefined
+    const blobPath = this.#blobs.path(this.#digest)
+    return { path, blobPath, available: () => new Availability(arrival) }
   }
 }

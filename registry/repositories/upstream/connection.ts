@@ -1,0 +1,119 @@
+import { Agent, Pool, ProxyAgent, type Dispatcher } from 'undici'
+import type { RemoteConfig } from '../../config.ts'
+import { codeOf, reasonOf, withoutQuery, wrong } from './failures.ts'
+import { lookupPublic, PrivateAddress, refusePrivateHost } from './private-addresses.ts'
+import { readPassword, readTrusts, type Trust } from './trust.ts'
+import { UpstreamFailure } from './upstream.ts'
+import { WireAnswer } from './wire-answer.ts'
+
+/** One request, to any host, without anything that follows from its answer. */
+export interface Exchange {
+  readonly method: 'GET' | 'HEAD' | 'POST'
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+}
+
+/** Rejects with an UpstreamFailure when no answer comes. The answer's body is to be read or discarded. */
+export type Send = (exchange: Exchange) => Promise<WireAnswer>
+
+export interface Connection extends AsyncDisposable {
+  readonly send: Send
+}
+
+const maxConnections = 256
+const maxIdleMs = 60_000
+/** Of a connection that was kept and has ended meanwhile; nothing was done then, and asking again is safe. */
+const brokenKept: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
+
+/** Connections over HTTP/1.1, kept for what comes next. Throws when something that the configuration names cannot be read. */
+export async function openConnection(config: RemoteConfig, upstream: URL): Promise<Connection> {
+  const trusts = await readTrusts(config)
+  const proxy = await readProxy(config)
+  const own = dispatcher(config, proxy, trusts.upstream)
+  const others = dispatcher(config, proxy, trusts.others)
+
+  const send: Send = async (exchange) => {
+    const to = exchange.url.hostname === upstream.hostname ? own : others
+    try {
+      if (config.refusePrivateAddresses) refusePrivateHost(exchange.url)
+      return await sendTwice(to, exchange, config.socketTimeoutMillis)
+    } catch (cause) {
+      const what = `${exchange.method} ${withoutQuery(exchange.url)}`
+      if (cause instanceof PrivateAddress) throw wrong(`${what}: ${cause.message}`, cause)
+      throw new UpstreamFailure('unreachable', `${what}: ${reasonOf(cause)}`, { cause })
+    }
+  }
+  return {
+    send,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([own.destroy(), others.destroy()])
+    },
+  }
+}
+
+async function sendTwice(to: Dispatcher, exchange: Exchange, silenceMs: number): Promise<WireAnswer> {
+  try {
+    return await sendOnce(to, exchange, silenceMs)
+  } catch (error) {
+    if (exchange.method === 'POST' || !brokenKept.has(codeOf(error))) throw error
+    return await sendOnce(to, exchange, silenceMs)
+  }
+}
+
+async function sendOnce(to: Dispatcher, { url, method, headers, body }: Exchange, silenceMs: number) {
+  const givingUp = new AbortController()
+  // Each step has its own limit; this is for whatever they leave out, such as a proxy that takes long for each.
+  const deadline = setTimeout(() => givingUp.abort(new Error('no answer in time')), 3 * silenceMs)
+  try {
+    const answer = await to.request({
+      origin: url.origin,
+      path: `${url.pathname}${url.search}`,
+      method,
+      headers: { 'user-agent': 'caisson', 'accept-encoding': 'identity', ...headers },
+      signal: givingUp.signal,
+      ...(body !== undefined && { body }),
+    })
+    return new WireAnswer(url, answer)
+  } finally {
+    clearTimeout(deadline)
+  }
+}
+
+interface Proxy {
+  readonly uri: string
+  readonly token: string | undefined
+}
+
+async function readProxy({ proxy }: RemoteConfig): Promise<Proxy | undefined> {
+  if (!proxy) return undefined
+  const { url: uri, username, password } = proxy
+  if (username === undefined) return { uri, token: undefined }
+  const secret = password === undefined ? '' : await readPassword('proxy.password', password)
+  return { uri, token: `Basic ${Buffer.from(`${username}:${secret}`).toString('base64')}` }
+}
+
+function dispatcher(config: RemoteConfig, proxy: Proxy | undefined, { ca, ...shown }: Trust): Dispatcher {
+  const timeout = config.socketTimeoutMillis
+  const tls = { ...shown, ...(ca && { ca: [...ca] }), timeout, allowH2: false }
+  const shared = {
+    allowH2: false,
+    connections: maxConnections,
+    connectTimeout: timeout,
+    headersTimeout: timeout,
+    // Bodies have a watch of their own.
+    bodyTimeout: 0,
+    keepAliveTimeout: maxIdleMs,
+    keepAliveMaxTimeout: maxIdleMs,
+  }
+  if (!proxy)
+    return new Agent({ ...shared, connect: { ...tls, ...(config.refusePrivateAddresses && { lookup: lookupPublic }) } })
+  return new ProxyAgent({
+    ...shared,
+    uri: proxy.uri,
+    ...(proxy.token !== undefined && { token: proxy.token }),
+    requestTls: tls,
+    proxyTls: { timeout },
+    clientFactory: (origin, options) => new Pool(origin, { ...options, headersTimeout: timeout, allowH2: false }),
+  })
+}

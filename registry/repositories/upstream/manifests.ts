@@ -1,0 +1,86 @@
+import { algorithmOf, isDigest, type Digest } from '../../domain/digest.ts'
+import { isObject, parseJson, type JsonObject } from '../../domain/json.ts'
+import { digestOfManifest, signedSchema1 } from '../../domain/manifest-digest.ts'
+import type { Manifest } from '../../domain/manifest.ts'
+import type { Reference } from '../../domain/names.ts'
+import { wrong } from './failures.ts'
+import { named, type Question, type Requests } from './requests.ts'
+import type { ManifestHead } from './upstream.ts'
+import type { WireAnswer } from './wire-answer.ts'
+
+const unsignedSchema1 = 'application/vnd.docker.distribution.manifest.v1+json'
+const mediaTypes = {
+  index: 'application/vnd.oci.image.index.v1+json',
+  image: 'application/vnd.oci.image.manifest.v1+json',
+} as const
+/** Registries convert what a client does not say it understands; this one wants all as it is. */
+const accept = [
+  mediaTypes.index,
+  mediaTypes.image,
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+  signedSchema1,
+  unsignedSchema1,
+].join(', ')
+/** What says no more than that it is a file. */
+const vague: ReadonlySet<string | undefined> = new Set([
+  undefined,
+  '',
+  'application/json',
+  'application/octet-stream',
+  'binary/octet-stream',
+  'text/plain',
+])
+
+export async function headManifest(requests: Requests, url: URL, scope: string): Promise<ManifestHead | undefined> {
+  const question = { method: 'HEAD', url, headers: { accept }, meant: [405] } as const
+  const answer = await requests.ask(question, scope)
+  await answer.discard()
+  return answer.status === 404 ? undefined : { digest: announcedDigest(answer) }
+}
+
+export async function getManifest(
+  requests: Requests,
+  { url, scope, reference, maxBytes }: ManifestQuestion,
+): Promise<Manifest | undefined> {
+  const question: Question = { method: 'GET', url, headers: { accept } }
+  const answer = await requests.ask(question, scope)
+  if (answer.status !== 200) await answer.discard()
+  if (answer.status === 404) return undefined
+  if (answer.status !== 200) throw wrong(`${named(question)} is answered with ${answer.status}`)
+  const bytes = await requests.read(answer, maxBytes)
+  const mediaType = mediaTypeOf(answer, jsonOf(bytes, named(question)), named(question))
+  const expected = 'digest' in reference ? reference.digest : announcedDigest(answer)
+  const digest = digestOfManifest(mediaType, bytes, expected ? algorithmOf(expected) : 'sha256')
+  if (expected === undefined || digest === expected) return { digest, mediaType, bytes }
+  throw wrong(`${named(question)} is answered with a manifest that is ${digest}, not ${expected}`)
+}
+
+interface ManifestQuestion {
+  readonly url: URL
+  readonly scope: string
+  readonly reference: Reference
+  readonly maxBytes: number
+}
+
+function announcedDigest(answer: WireAnswer): Digest | undefined {
+  const header = answer.header('docker-content-digest')
+  return header !== undefined && isDigest(header) ? header : undefined
+}
+
+function jsonOf(bytes: Uint8Array, what: string): JsonObject {
+  const parsed = parseJson(bytes)
+  if ('value' in parsed && isObject(parsed.value)) return parsed.value
+  throw wrong(`${what} is answered with no manifest: ${'problem' in parsed ? parsed.problem : 'expected an object'}`)
+}
+
+/** As the answer says; where that says nothing, as the manifest itself does or looks. */
+function mediaTypeOf(answer: WireAnswer, body: JsonObject, what: string): string {
+  const { mediaType } = answer
+  if (mediaType !== undefined && !vague.has(mediaType)) return mediaType
+  if (typeof body.mediaType === 'string' && body.mediaType !== '') return body.mediaType
+  if (body.schemaVersion === 1) return Array.isArray(body.signatures) ? signedSchema1 : unsignedSchema1
+  if (Array.isArray(body.manifests)) return mediaTypes.index
+  if (isObject(body.config) && Array.isArray(body.layers)) return mediaTypes.image
+  throw wrong(`${what} is answered with JSON that is no manifest`)
+}

@@ -1,0 +1,141 @@
+import type { RemoteConfig } from '../../config.ts'
+import type { Digest } from '../../domain/digest.ts'
+import type { Manifest } from '../../domain/manifest.ts'
+import type { ImageName, Reference, Tag } from '../../domain/names.ts'
+import type { ReferrerDescriptor } from '../../domain/referrer.ts'
+import { isDockerHub } from '../remote/image-names.ts'
+import { askRealm } from './ask-realm.ts'
+import { Authentication } from './authentication.ts'
+import { BearerTokens } from './bearer-tokens.ts'
+import { getBlob, headBlob } from './blobs.ts'
+import { openConnection, type Connection } from './connection.ts'
+import { openCredentials } from './credentials.ts'
+import { IsolatedFailure } from './failures.ts'
+import { listImages, listTags } from './lists.ts'
+import { getManifest, headManifest } from './manifests.ts'
+import type { Probed } from './outages.ts'
+import { listReferrers } from './referrers.ts'
+import { named, Requests, type Question } from './requests.ts'
+import { pullScope } from './scope.ts'
+import {
+  UpstreamFailure,
+  type ManifestHead,
+  type Upstream,
+  type UpstreamBlob,
+  type UpstreamObserver,
+} from './upstream.ts'
+import { Wire } from './wire.ts'
+
+export interface UpstreamOptions {
+  readonly maxManifestBytes: number
+  /** How slow a body may be, averaged over a time. Default: 1 KiB/s over 30 s. */
+  readonly slowest?: { readonly bytesPerSecond: number; readonly windowMs: number }
+  readonly now?: () => number
+}
+
+/** As docker and its credential helpers know Docker Hub, whose registry has another name. */
+const hub = { registry: 'https://registry-1.docker.io', credentials: 'https://index.docker.io/v1/' } as const
+const usualPace = { bytesPerSecond: 1024, windowMs: 30_000 }
+
+/** Asks the upstream nothing yet. Throws, naming the setting, when something that the configuration names cannot be read. */
+export async function openUpstream(
+  config: RemoteConfig,
+  observer: UpstreamObserver,
+  { maxManifestBytes, slowest = usualPace, now = Date.now }: UpstreamOptions,
+): Promise<Upstream & Probed & AsyncDisposable> {
+  const isHub = isDockerHub(config.url)
+  const url = new URL(isHub ? hub.registry : config.url)
+  const credentials = await openCredentials(config, isHub ? hub.credentials : url.host, now)
+  const connection = await openConnection(config, url)
+  const limits = { ...slowest, silenceMs: config.socketTimeoutMillis }
+  const wire = new Wire({ send: connection.send, observer, limits, now })
+  const tokens = new BearerTokens((asked) => askRealm(wire, asked), credentials, now)
+  const { tokenRealms, enableTokenAuthentication } = config
+  const rule = { upstream: url, tokenRealms, enableTokenAuthentication }
+  const requests = new Requests(wire, new Authentication(credentials, tokens, rule))
+  return new RegistryClient(url, requests, wire, connection, maxManifestBytes)
+}
+
+class RegistryClient implements Upstream, Probed, AsyncDisposable {
+  readonly name: string
+  /** Ends with /v2/. */
+  readonly #base: URL
+  readonly #requests: Requests
+  readonly #wire: Wire
+  readonly #connection: Connection
+  readonly #maxManifestBytes: number
+
+  constructor(url: URL, requests: Requests, wire: Wire, connection: Connection, maxManifestBytes: number) {
+    const path = url.pathname.replace(/\/+$/, '')
+    this.name = `${url.origin}${path}`
+    this.#base = new URL(`${path}/v2/`, url)
+    this.#requests = requests
+    this.#wire = wire
+    this.#connection = connection
+    this.#maxManifestBytes = maxManifestBytes
+  }
+
+  async manifestHead(image: ImageName, reference: Reference): Promise<ManifestHead | undefined> {
+    return await headManifest(this.#requests, this.#manifestUrl(image, reference), pullScope(image))
+  }
+
+  async manifest(image: ImageName, reference: Reference): Promise<Manifest | undefined> {
+    return await getManifest(this.#requests, {
+      url: this.#manifestUrl(image, reference),
+      scope: pullScope(image),
+      reference,
+      maxBytes: this.#maxManifestBytes,
+    })
+  }
+
+  async blobHead(image: ImageName, digest: Digest): Promise<{ readonly size: number | undefined } | undefined> {
+    return await headBlob(this.#requests, this.#url(`${image}/blobs/${digest}`), pullScope(image))
+  }
+
+  async blob(image: ImageName, digest: Digest, offset: number): Promise<UpstreamBlob | undefined> {
+    const ask = (question: Question) => this.#requests.ask(question, pullScope(image))
+    return await getBlob(this.#requests, ask, this.#url(`${image}/blobs/${digest}`), offset)
+  }
+
+  async foreign(url: URL, offset: number): Promise<UpstreamBlob | undefined> {
+    return await getBlob(this.#requests, (question) => this.#requests.askAnonymously(question), url, offset)
+  }
+
+  async tags(image: ImageName): Promise<readonly Tag[] | undefined> {
+    return await listTags(this.#requests, this.#base, image)
+  }
+
+  async images(): Promise<readonly ImageName[] | undefined> {
+    try {
+      return await listImages(this.#requests, this.#base)
+    } catch (error) {
+      // It is the usual case that one may not see all there is.
+      if (error instanceof UpstreamFailure && error.kind === 'refused') return undefined
+      throw error
+    }
+  }
+
+  async referrers(image: ImageName, subject: Digest): Promise<readonly ReferrerDescriptor[]> {
+    return await listReferrers(this.#requests, this.#base, image, subject)
+  }
+
+  async probe(): Promise<void> {
+    const question = { method: 'GET', url: this.#base, headers: {} } as const
+    const answer = await this.#wire.send(question)
+    await answer.discard()
+    if (answer.status >= 500)
+      throw new IsolatedFailure('unreachable', `${named(question)} is answered with ${answer.status}`)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#connection[Symbol.asyncDispose]()
+  }
+
+  #manifestUrl(image: ImageName, reference: Reference): URL {
+    return this.#url(`${image}/manifests/${'tag' in reference ? reference.tag : reference.digest}`)
+  }
+
+  #url(path: string): URL {
+    return new URL(path, this.#base)
+  }
+}

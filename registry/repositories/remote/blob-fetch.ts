@@ -57,11 +57,17 @@ export class BlobFetch {
     this.#stopping.abort(reason)
   }
 
-  /** Never rejects: those who have, or wait for, the handle are told. */
-  async run(): Promise<void> {
+  /**
+   * Never rejects: those who have, or wait for, the handle are told how it ends. `landing` is called just before, for whoever then
+   * asks again.
+   */
+  async run(landing: () => void): Promise<void> {
     try {
-      this.#ready.resolve(await this.#fetch())
+      const handle = await this.#fetch()
+      landing()
+      this.#ready.resolve(handle)
     } catch (error) {
+      landing()
       this.#parts.log.warn({ err: error, ...this.#wanted.of, digest: this.#wanted.digest }, 'a blob was not fetched')
       this.#arrival?.fail(error)
       this.#ready.reject(error)

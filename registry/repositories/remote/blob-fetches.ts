@@ -15,7 +15,8 @@ const defaultPausesMs = [100, 500, 2000, 5000, 10_000]
  */
 export class BlobFetches {
   readonly #parts: FetchParts
-  readonly #flights = new Map<string, { readonly fetch: BlobFetch; readonly ended: Promise<void> }>()
+  readonly #flights = new Map<string, BlobFetch>()
+  readonly #running = new Set<Promise<void>>()
   #closed = false
 
   constructor(
@@ -34,21 +35,21 @@ export class BlobFetches {
   async fetch(of: ImageRef, digest: Digest, source: BlobSource): Promise<BlobHandle | undefined> {
     if (this.#closed) throw new RegistryError('UNAVAILABLE', { message: 'the registry is being stopped' })
     const key = `${of.repository}/${of.image}@${digest}`
-    return (this.#flights.get(key)?.fetch ?? this.#start(key, of, digest, source)).handle
+    return (this.#flights.get(key) ?? this.#start(key, of, digest, source)).handle
   }
 
   /** Stops what is coming in, and keeps what has come for the next start. */
   async close(): Promise<void> {
     this.#closed = true
-    const flights = [...this.#flights.values()]
-    for (const { fetch } of flights) fetch.stop()
-    await Promise.all(flights.map(({ ended }) => ended))
+    for (const fetch of this.#flights.values()) fetch.stop()
+    await Promise.all(this.#running)
   }
 
   #start(key: string, of: ImageRef, digest: Digest, source: BlobSource): BlobFetch {
     const fetch = new BlobFetch(this.#parts, { of, digest }, source)
-    const ended = fetch.run().finally(() => this.#flights.delete(key))
-    this.#flights.set(key, { fetch, ended })
+    this.#flights.set(key, fetch)
+    const running = fetch.run(() => this.#flights.delete(key)).finally(() => this.#running.delete(running))
+    this.#running.add(running)
     return fetch
   }
 }

@@ -11,7 +11,8 @@ export class GrowingBytes extends Readable {
   readonly #reader: UploadReader
   readonly #last: number
   #position: number
-  #stopWaiting: () => void = () => {}
+  #waiting = false
+  #stopListening: () => void = () => {}
 
   /** Disposes of `reader` when it is closed. */
   constructor(arrival: Arrival, reader: UploadReader, { first, last }: ByteRange) {
@@ -20,20 +21,19 @@ export class GrowingBytes extends Readable {
     this.#reader = reader
     this.#position = first
     this.#last = last
+    this.#listen()
   }
 
   override _read(): void {
     const { end, available } = this.#arrival
-    const allGiven = this.#position > this.#last
-    // That a blob is empty must have been verified too.
-    if (allGiven && (this.#arrival.size > 0 || end?.kind === 'whole')) this.push(null)
+    if (this.#allGiven()) this.push(null)
     else if (end?.kind === 'failed') this.destroy(asError(end.error))
     else if (this.#position < available) void this.#readUpTo(Math.min(available, this.#last + 1))
-    else this.#wait()
+    else this.#waiting = true
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.#stopWaiting()
+    this.#stopListening()
     void this.#close(error, done)
   }
 
@@ -46,8 +46,24 @@ export class GrowingBytes extends Readable {
     }
   }
 
-  #wait(): void {
-    this.#stopWaiting = this.#arrival.onChange(() => this._read())
+  /** That a blob is empty must have been verified too. */
+  #allGiven(): boolean {
+    return this.#position > this.#last && (this.#arrival.size > 0 || this.#arrival.end?.kind === 'whole')
+  }
+
+  #listen(): void {
+    this.#stopListening = this.#arrival.onChange(() => this.#changed())
+  }
+
+  /** Whoever reads slowly, or not at all just now, is told of a failure too. */
+  #changed(): void {
+    const { end } = this.#arrival
+    if (!end) this.#listen()
+    if (end?.kind === 'failed' && !this.#allGiven()) this.destroy(asError(end.error))
+    else if (this.#waiting) {
+      this.#waiting = false
+      this._read()
+    }
   }
 
   async #readUpTo(end: number): Promise<void> {
@@ -67,7 +83,7 @@ export class GrowingBytes extends Readable {
   #missed(): void {
     if (this.#arrival.end?.kind === 'whole') this.destroy(new Error('the file ends before the blob does'))
     else if (this.#arrival.end) this._read()
-    else this.#wait()
+    else this.#waiting = true
   }
 }
 

@@ -6,26 +6,46 @@ import { moduleVersion, runSuite, withoutSuite, type SuiteRun } from './suite.ts
 
 const page = await readFile(new URL('../../docs/conformance.md', import.meta.url), 'utf8')
 
-const runs: readonly Pick<SuiteRun, 'name' | 'version' | 'prefix'>[] = [
-  { name: '1.0-by-port', version: '1.0', prefix: '' },
-  { name: '1.1-by-port', version: '1.1', prefix: '' },
-  { name: 'dev-by-port', version: 'dev', prefix: '' },
-  { name: 'dev-by-path', version: 'dev', prefix: 'docker-local/' },
+interface Run extends Pick<SuiteRun, 'name' | 'version' | 'prefix'> {
+  /** Of the configuration's. */
+  readonly listener: number
+}
+
+const runs: readonly Run[] = [
+  { name: '1.0-by-port', version: '1.0', prefix: '', listener: 1 },
+  { name: '1.1-by-port', version: '1.1', prefix: '', listener: 1 },
+  { name: 'dev-by-port', version: 'dev', prefix: '', listener: 1 },
+  { name: 'dev-by-path', version: 'dev', prefix: 'docker-local/', listener: 0 },
+  { name: 'dev-virtual', version: 'dev', prefix: '', listener: 2 },
 ]
+
+const config = {
+  registry: {
+    repositories: {
+      'docker-local': { type: 'local' },
+      'docker-prod': { type: 'local' },
+      docker: { type: 'virtual', members: ['docker-prod', 'docker-local'], deployTo: 'docker-local' },
+    },
+  },
+  gateway: {
+    workers: 2,
+    listeners: [{ port: 0 }, { port: 0, repository: 'docker-local' }, { port: 0, repository: 'docker' }],
+    hosts: { localhost: { repositoryFrom: 'path' } },
+  },
+}
 
 describe('the OCI conformance suite, through the gateway over TLS', { skip: withoutSuite() }, () => {
   let caisson: Caisson
-  before(async () => (caisson = await startCaisson()))
+  before(async () => (caisson = await startCaisson({ config })))
   after(async () => caisson[Symbol.asyncDispose]())
 
-  for (const { name, version, prefix } of runs)
+  for (const { name, version, prefix, listener } of runs)
     test(`${name}: nothing fails, and docs/conformance.md says what is not tested`, async (t) => {
-      const [byPath, byPort] = caisson.ports
       const { notPassed, summary, output } = await runSuite({
         name,
         version,
         prefix,
-        registry: `localhost:${prefix === '' ? byPort : byPath}`,
+        registry: `localhost:${caisson.ports[listener]}`,
         authorityFile: caisson.authorityFile,
         login: { name: 'admin', password: caisson.adminPassword },
       })

@@ -12,10 +12,18 @@ import { accessToken, onAccess, target, userNamed } from '../../helpers/users.ts
 // Every cell is one request of one principal about one image, once with Basic credentials and once with a token of the token endpoint.
 // What must come of it is worked out by test/helpers/naive-access.ts alone.
 
-const kinds = { 'docker-local': 'local', 'docker-prod': 'local', secret: 'local', hub: 'remote' } as const
+const kinds = {
+  'docker-local': 'local',
+  'docker-prod': 'local',
+  secret: 'local',
+  hub: 'remote',
+  docker: 'virtual',
+} as const
 const locals = ['docker-local', 'docker-prod', 'secret'] as const
 const images = ['app', 'team/app', 'team/web'] as const
-const settings = { anonymousAccess: true, forced: ['secret'], kinds }
+const members = ['docker-prod', 'docker-local'] as const
+const deployTo = 'docker-local'
+const settings = { anonymousAccess: true, forced: ['secret'], kinds, virtual: { docker: { members, deployTo } } }
 
 const targets: readonly PermissionTarget[] = [
   target('everybody', {
@@ -56,7 +64,8 @@ const registry = await startTestRegistry({
   forceAuthentication: ['secret'],
   repositories: {
     ...Object.fromEntries(locals.map((key) => [key, { type: 'local' }])),
-    hub: { type: 'remote', url: 'https://registry-1.docker.io' },
+    hub: { type: 'remote', url: 'https://hub.test' },
+    docker: { type: 'virtual', members, deployTo },
   },
 })
 after(() => registry[Symbol.asyncDispose]())
@@ -99,6 +108,14 @@ const principals: readonly Principal[] = [
     limits: [
       { repository: 'docker-prod', pattern: '**', actions: ['read'] },
       { repository: 'ANY', pattern: 'app/v*', actions: ['read', 'deploy', 'delete'] },
+    ],
+  }),
+  await byAccessToken('a token of the admin for what a virtual repository shows', 'admin', {
+    admin: true,
+    limits: [
+      { repository: 'docker', pattern: 'team/**', actions: ['read', 'deploy'] },
+      { repository: 'docker', pattern: 'app/v*', actions: ['delete'] },
+      { repository: 'docker-prod', pattern: 'app/latest', actions: ['read'] },
     ],
   }),
   await byAccessToken('a token of web for the readers', 'web', { asGroups: ['readers'] }),
@@ -177,7 +194,28 @@ const places = (
     ['secret', 'team/app'],
   ] as const
 ).map(([repository, image]) => ({ repository, image, contents: contentsOf(`${repository}/${image}`) }))
-type Place = (typeof places)[number]
+interface Place {
+  readonly repository: keyof typeof kinds
+  readonly image: string
+  /** What is changed there. */
+  readonly contents: Contents
+}
+/** What a member has of an image of the virtual repository, in the order of the members. */
+interface Part {
+  readonly member: (typeof members)[number]
+  readonly contents: Contents
+}
+
+const virtualPlaces = images.map((image) => {
+  const parts = members.flatMap((member) =>
+    places
+      .filter((place) => place.repository === member && place.image === image)
+      .map((place): Part => ({ member, contents: place.contents })),
+  )
+  const changed = parts.find(({ member }) => member === deployTo)
+  assert.ok(changed)
+  return { repository: 'docker', image, parts, contents: changed.contents } as const
+})
 
 /** Names begin with the repository's key. */
 const owner = admin.at('/v2')
@@ -264,23 +302,11 @@ function* readingCells(session: Session, place: Place): Generator<Cell> {
   const byTag = (tag: string, ...anyOf: readonly ('read' | 'deploy')[]): Outcome =>
     anyOf.some((action) => view.may(tag, action)) ? 'done' : 'refused'
 
-  const held: readonly (readonly [path: string, holders: readonly string[]])[] = [
-    ...(['latest', 'dev-1', 'multi'] as const).map(
-      (tag) => [`manifests/${contents.tagged[tag].digest}`, [tag]] as const,
-    ),
-    [`manifests/${contents.tagged.v1.digest}`, ['v1', 'multi']],
-    [`manifests/${contents.untagged.digest}`, ['multi']],
-    [`manifests/${contents.signature.digest}`, ['latest']],
-    [`blobs/${digestOfBytes(contents.base)}`, ['latest', 'v1', 'dev-1', 'multi']],
-    [`blobs/${configOf(contents.tagged['dev-1'])}`, ['dev-1']],
-    [`blobs/${configOf(contents.signature)}`, ['latest']],
-    [`blobs/${configOf(contents.spare)}`, []],
-  ]
   for (const tag of ownTags) {
     yield cell('GET', `manifests/${tag}`, byTag(tag, 'read'))
     yield cell('HEAD', `manifests/${tag}`, byTag(tag, 'read', 'deploy'))
   }
-  for (const [path, holders] of held) {
+  for (const [path, holders] of heldIn(contents)) {
     yield cell('GET', path, view.byDigest(holders, 'read'))
     yield cell('HEAD', path, view.byDigest(holders, 'read', 'deploy'))
   }
@@ -299,6 +325,80 @@ function* readingCells(session: Session, place: Place): Generator<Cell> {
           ? [contents.signature.digest]
           : [],
     ask: async () => referrersIn(await session.ask(place, 'GET', `referrers/${contents.tagged.latest.digest}`)),
+  }
+}
+
+/** What has a digest, and the tags that lead to it. */
+function heldIn(contents: Contents): readonly (readonly [path: string, holders: readonly string[]])[] {
+  return [
+    ...(['latest', 'dev-1', 'multi'] as const).map(
+      (tag) => [`manifests/${contents.tagged[tag].digest}`, [tag]] as const,
+    ),
+    [`manifests/${contents.tagged.v1.digest}`, ['v1', 'multi']],
+    [`manifests/${contents.untagged.digest}`, ['multi']],
+    [`manifests/${contents.signature.digest}`, ['latest']],
+    [`blobs/${digestOfBytes(contents.base)}`, ['latest', 'v1', 'dev-1', 'multi']],
+    [`blobs/${configOf(contents.tagged['dev-1'])}`, ['dev-1']],
+    [`blobs/${configOf(contents.signature)}`, ['latest']],
+    [`blobs/${configOf(contents.spare)}`, []],
+  ]
+}
+
+/** What the virtual repository shows of one of its members. */
+function viewOfMember({ asker }: Principal, image: string, member: (typeof members)[number]): NaiveView {
+  const virtual = { docker: { members: [member], deployTo } }
+  return new NaiveView(asker, { repository: 'docker', image, tags: probes }, targets, { ...settings, virtual })
+}
+
+/** Each member answers by itself, and what one may not read in one is not had by what one may read in another. */
+function* virtualReadingCells(session: Session, place: (typeof virtualPlaces)[number]): Generator<Cell> {
+  const { image, parts } = place
+  const views = members.map((member) => viewOfMember(session, image, member))
+  const seen = parts.map((part) => ({ ...part, view: viewOfMember(session, image, part.member) }))
+  const reads = views.some((view) => view.some('read'))
+  const pushes = viewOf(session, place).some('deploy')
+  const refused = statusOf('refused', 200, session)
+
+  for (const method of ['GET', 'HEAD'])
+    for (const tag of ownTags) {
+      const mayDeploy = method === 'HEAD' && viewOf(session, place).may(tag, 'deploy')
+      const first = seen.find(({ view, member }) => view.may(tag, 'read') || (member === deployTo && mayDeploy))
+      const mayAsk = mayDeploy || views.some((view) => view.may(tag, 'read'))
+      yield {
+        what: `${method} manifests/${tag} of all`,
+        expected: first ? first.contents.tagged[tag].digest : mayAsk ? 404 : refused,
+        ask: async () => {
+          const { status, headers } = await session.ask(place, method, `manifests/${tag}`)
+          return status === 200 ? headers['docker-content-digest'] : status
+        },
+      }
+    }
+  for (const { view, member, contents } of seen)
+    for (const [path, holders] of heldIn(contents))
+      for (const method of ['GET', 'HEAD']) {
+        const byPush = method === 'HEAD' && !reads && pushes
+        const isSeen = byPush
+          ? member === deployTo && viewOf(session, place).byDigest(holders, 'deploy') === 'done'
+          : view.byDigest(holders, 'read') === 'done'
+        yield {
+          what: `${method} ${path} of ${member}`,
+          expected: isSeen ? 200 : reads || byPush ? 404 : refused,
+          ask: async () => (await session.ask(place, method, path)).status,
+        }
+      }
+  const tags = ownTags.filter((tag) => seen.some(({ view }) => view.may(tag, 'read')))
+  yield {
+    what: 'GET tags/list of all',
+    expected: listAnswer(tags.length > 0 ? tags : reads ? 'unknown' : 'refused', session),
+    ask: async () => listed(await session.ask(place, 'GET', 'tags/list'), 'tags'),
+  }
+  for (const { view, member, contents } of seen) {
+    const isSeen = view.byDigest(['latest'], 'read') === 'done'
+    yield {
+      what: `GET referrers of ${member}`,
+      expected: reads ? (isSeen ? [contents.signature.digest] : []) : refused,
+      ask: async () => referrersIn(await session.ask(place, 'GET', `referrers/${contents.tagged.latest.digest}`)),
+    }
   }
 }
 
@@ -325,8 +425,10 @@ function referrersIn(answer: Answer): unknown {
 function* changingCells(session: Session, place: Place): Generator<Cell> {
   const { repository, image, contents } = place
   const { name, spare, tagged } = contents
+  const address = `${repository}/${image}`
   const view = viewOf(session, place)
-  const scratch: Place = { ...place, image: 'scratch' as Place['image'] }
+  const source = repository === 'docker' ? viewOfMember(session, image, deployTo) : view
+  const scratch: Place = { ...place, image: 'scratch' }
   const inScratch = viewOf(session, scratch)
   const pushes = view.some('deploy')
   const may = (allowed: boolean): Outcome => (allowed ? 'done' : 'refused')
@@ -373,7 +475,7 @@ function* changingCells(session: Session, place: Place): Generator<Cell> {
     yield {
       what: `REST DELETE ${tag}`,
       expected: statusOf(outcome, 204, session, 'REST'),
-      ask: () => undone(session.rest.ask('DELETE', `${name}/${tag}`), again(tag)),
+      ask: () => undone(session.rest.ask('DELETE', `${address}/${tag}`), again(tag)),
     }
   }
   const byDigest = view.byDigest(['dev-1'], 'delete')
@@ -386,7 +488,7 @@ function* changingCells(session: Session, place: Place): Generator<Cell> {
   yield {
     what: 'REST DELETE <digest>',
     expected: statusOf(may(byDigest === 'done'), 204, session, 'REST'),
-    ask: () => undone(session.rest.ask('DELETE', `${name}/${digest}`), again('dev-1')),
+    ask: () => undone(session.rest.ask('DELETE', `${address}/${digest}`), again('dev-1')),
   }
   // Of an image that is not there: who may delete all of one is told so.
   yield {
@@ -411,12 +513,12 @@ function* changingCells(session: Session, place: Place): Generator<Cell> {
     yield {
       what: `mount from ${image}`,
       expected: inScratch.some('deploy')
-        ? view.byDigest(holders, 'read') === 'done'
+        ? source.byDigest(holders, 'read') === 'done'
           ? 201
           : 202
         : statusOf('refused', 201, session),
       ask: async () => {
-        const from = session.way === 'Basic' ? image : name
+        const from = session.way === 'Basic' ? image : address
         const mounted = await session.ask(scratch, 'POST', `blobs/uploads/?mount=${blob}&from=${from}`)
         if (mounted.status === 202) await done(session.client.ask('DELETE', locationOf(mounted)))
         if (mounted.status === 201) await done(owner.ask('DELETE', `${repository}/scratch/blobs/${blob}`))
@@ -449,6 +551,14 @@ function* listCells(session: Session): Generator<Cell> {
           : namesIn(key),
       ask: async () => listed(await session.catalog(key), 'repositories'),
     }
+  const shown = virtualPlaces.filter(({ image, parts }) =>
+    parts.some(({ member }) => typeof viewOfMember(session, image, member).listed(ownTags) !== 'string'),
+  )
+  yield {
+    what: '_catalog of docker',
+    expected: shown.map(({ image }) => image),
+    ask: async () => listed(await session.catalog('docker'), 'repositories'),
+  }
   yield {
     what: '_catalog',
     expected: readable.map(({ contents }) => contents.name),
@@ -486,15 +596,21 @@ for (const principal of principals)
     test(`${principal.what} with ${way} is answered as the permission targets say`, async () => {
       const session = await sessionOf(principal, way)
       const reading = places.map((place) => check(readingCells(session, place), `of ${place.contents.name}`))
-      const wrong = [...(await check(listCells(session), 'of all')), ...(await Promise.all(reading)).flat()]
-      for (const [index, place] of places.entries()) {
+      const virtually = virtualPlaces.map((place) =>
+        check(virtualReadingCells(session, place), `of docker/${place.image}`),
+      )
+      const wrong = [
+        ...(await check(listCells(session), 'of all')),
+        ...(await Promise.all([...reading, ...virtually])).flat(),
+      ]
+      for (const [index, place] of [...places, ...virtualPlaces].entries()) {
         // What changes something takes longest: each in one of the two ways.
         if ((index % 2 === 0) !== (way === 'Basic')) continue
-        wrong.push(...(await check(changingCells(session, place), `of ${place.contents.name}`)))
+        wrong.push(...(await check(changingCells(session, place), `of ${place.repository}/${place.image}`)))
       }
       assert.deepEqual(wrong, [])
     })
 
 test('the matrix is as large as it is meant to be', () => {
-  assert.ok(cells > 4000, `${cells} cells`)
+  assert.ok(cells > 8000, `${cells} cells`)
 })

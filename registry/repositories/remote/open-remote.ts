@@ -44,7 +44,10 @@ export async function openRemote(
 ): Promise<{ readonly repository: RemoteRepository } & AsyncDisposable> {
   const { blobs, metadata } = storage
   const client = await openUpstream(config, observing(key, metrics), { maxManifestBytes })
-  const upstream = withOutages(client, { assumedOfflineMs: config.assumedOfflinePeriodSecs * 1000 })
+  const upstream = withOutages(client, {
+    ...config,
+    noticed: (change, reason) => log.warn({ repository: key, reason }, `the upstream is ${change}`),
+  })
   const foreign = new ForeignLayers(upstream, config.externalDependenciesPatterns, memoryCache(maxRemembered))
   const parts = {
     key,

@@ -102,7 +102,9 @@ export class RegistryClient {
   async pushBlob(image: string, bytes: Uint8Array): Promise<string> {
     const digest = digestOfBytes(bytes)
     const upload = await this.beginUpload(image)
-    const pushed = await this.ask('PUT', `${upload}?digest=${digest}`, { body: bytes })
+    const pushed = await this.ask('PUT', `${upload}${upload.includes('?') ? '&' : '?'}digest=${digest}`, {
+      body: bytes,
+    })
     assert.equal(pushed.status, 201, pushed.body.toString())
     return digest
   }

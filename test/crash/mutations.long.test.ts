@@ -55,9 +55,9 @@ const seenByKills: readonly Broken[] = [
     file: keptBlobs,
     find: `  await verified.place()
   try {
-    await metadata.linkBlob(of, expected, verified.size, { ...options, upload: id })`,
+    await metadata.linkBlob(of, expected, verified.size, { maxRepositoryBytes, upload: id })`,
     replace: `  try {
-    await metadata.linkBlob(of, expected, verified.size, { ...options, upload: id })
+    await metadata.linkBlob(of, expected, verified.size, { maxRepositoryBytes, upload: id })
     await verified.place()`,
   },
   {

@@ -48,7 +48,7 @@ export class GrowingBytes extends Readable {
 
   /** That a blob is empty must have been verified too. */
   #allGiven(): boolean {
-    return this.#position > this.#last && (this.#arrival.size > 0 || this.#arrival.end?.kind === 'whole')
+    return this.#position > this.#last && (this.#arrival.size > 0 || this.#arrival.isVerified)
   }
 
   #listen(): void {

@@ -1,31 +1,32 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { RegistryError } from '../../../../registry/domain/errors.ts'
 import { expireUploads } from '../../../../registry/jobs/upload-expiry.ts'
+import { recoverUploads } from '../../../../registry/jobs/upload-recovery.ts'
 import type { BlobSource } from '../../../../registry/repositories/remote/blob-fetch.ts'
 import { BlobFetches } from '../../../../registry/repositories/remote/blob-fetches.ts'
 import type { BlobHandle } from '../../../../registry/repositories/repository.ts'
 import type { BlobStore } from '../../../../registry/storage/blob-store.ts'
+import { openFilesystemBlobs } from '../../../../registry/storage/filesystem-blobs.ts'
 import { allOf, sha256, streamOf } from '../../../contracts/blob-store.ts'
 import { ref } from '../../../contracts/metadata-store.ts'
 import { keepLog } from '../../../helpers/kept-log.ts'
 import { descriptorsFallTo, openDescriptors } from '../../../helpers/open-descriptors.ts'
+import { noTinyFilesystem, tinyFilesystem } from '../../../helpers/tiny-filesystem.ts'
 import { temporaryStorage } from '../storage.ts'
+import { patternOf, sizeOfPattern } from './pattern.ts'
 import { byHand, fromStart, lost, ranged, scriptedSource, unreachable } from './scripted-source.ts'
 
 const [app, other] = [ref('docker-hub', 'app'), ref('docker-hub', 'other')]
-const content = patterned(3_000_000)
+const content = patternOf(sizeOfPattern)
 const digest = sha256(content)
 const everything = new Date(Date.now() + 86_400_000)
-
-function patterned(size: number): Buffer {
-  const numbers = Array.from({ length: Math.ceil(size / 8) }, (_, index) => String(index).padStart(8))
-  return Buffer.from(numbers.join('')).subarray(0, size)
-}
 
 async function setUp(pausesMs: readonly number[] = [0, 0, 0, 0, 0]) {
   const storage = await temporaryStorage()
@@ -352,6 +353,23 @@ test('a stop breaks off what comes in and keeps it; after the restart it goes on
   assert.deepEqual(await it.leftovers(), [])
 })
 
+test('after a process that was killed in the middle of it a transfer goes on, and the blob is right', async () => {
+  await using it = await setUp()
+  const { blobs, metadata, directory } = it.storage
+  const program = fileURLToPath(new URL('killed-fetch.ts', import.meta.url))
+  const child = spawn(process.execPath, [program, directory, '1234567'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  await once(child.stdout, 'data')
+  child.kill('SIGKILL')
+  assert.deepEqual(await once(child, 'exit'), [null, 'SIGKILL'])
+  await recoverUploads({ blobs, metadata }, () => undefined)
+
+  const source = scriptedSource(ranged(content))
+  assert.ok((await readAll(await fetched(it.fetches, source))).equals(content))
+  assert.deepEqual(source.asked, [1_234_567])
+  assert.deepEqual(await metadata.findBlob(app, digest), { size: content.length })
+  assert.deepEqual(await it.leftovers(), [])
+})
+
 test('a stop waits for no answer and no pause', async () => {
   await using it = await setUp([2 ** 30])
   const late = Promise.withResolvers<undefined>()
@@ -418,6 +436,28 @@ test('on a full disk nothing is kept, and whoever asks is told', async () => {
   await descriptorsFallTo(0, (name) => name.startsWith(join(it.storage.directory, 'uploads')))
   assert.deepEqual(await it.leftovers(), [])
 })
+
+test(
+  'a disk that becomes full takes back what came in, and every reader is told',
+  { skip: noTinyFilesystem },
+  async () => {
+    await using it = await setUp()
+    await using disk = await tinyFilesystem(2)
+    const within = (name: string) => join(disk.path, name)
+    await using small = await openFilesystemBlobs({ blobs: within('blobs'), uploads: within('uploads') })
+    const { bytes, answer } = byHand(content.length)
+    const handle = await fetched(it.open(small), scriptedSource(answer))
+    const slow = await handle.open(undefined)
+    const sizes = handle.growth?.available()[Symbol.asyncIterator]()
+    bytes.write(content.subarray(0, 1_100_000))
+    await sizes?.next()
+    bytes.end(content.subarray(1_100_000))
+    assert.ok((await readUntilBroken(handle, { code: 'STORAGE_FULL' })) < content.length)
+    await assert.rejects(buffer(slow), { code: 'STORAGE_FULL' })
+    assert.deepEqual(await allOf(small.listUploads()), [])
+    assert.deepEqual(await it.leftovers(), [])
+  },
+)
 
 test('an upload that comes in is not abandoned, neither in a pause nor while the upstream is silent', async () => {
   await using it = await setUp()

@@ -37,9 +37,12 @@ test('it is looked for while it is asked, now and then, and taken back when it a
     upstream.requests.map(({ url }) => url),
     ['/v2/'],
   )
+  clock.now += 5000
+  await assert.rejects(outer.manifest(image, latest), failing('unreachable'))
   held.open()
   await online
   assert.ok(await outer.manifest(image, latest))
+  assert.equal(upstream.count('GET', 'ping'), 1)
   assert.deepEqual(noticed, ['offline', 'online'])
 })
 
@@ -54,6 +57,24 @@ test('one that answers with 500 is not back, and one that asks who we are is', a
   clock.now += 5000
   await assert.rejects(outer.manifest(image, latest), failing('unreachable'))
   await online
+  assert.ok(await outer.manifest(image, latest))
+})
+
+test('a failure of what was asked before it came back says nothing new', async (t) => {
+  const { upstream, outer, clock, noticed } = await watched(t)
+  const held = faults.gate('head')
+  upstream.break('manifest', held.fault, 1)
+  // Its connection ends without an answer, and is asked for once more.
+  upstream.break('manifest', faults.reset('head'), 2)
+  const late = assert.rejects(outer.manifest(image, latest), failing('unreachable', /reset/))
+  await held.reached
+  upstream.break('tags', faults.reset('head'), 2)
+  await assert.rejects(outer.tags(image), failing('unreachable', /reset/))
+  clock.now += 300_000
+  assert.ok(await outer.tags(image))
+  held.open()
+  await late
+  assert.deepEqual(noticed, ['offline', 'online'])
   assert.ok(await outer.manifest(image, latest))
 })
 

@@ -193,6 +193,25 @@ test('an image that is refused does not keep others from their token', async (t)
   assert.deepEqual(await client.images(), [image])
 })
 
+test('the scope that the upstream asks for counts when it is for reading the same image', async (t) => {
+  const { upstream } = await upstreamWith(t, { tokens: {} })
+  const challenge = (scope: string) => `Bearer realm="${upstream.tokens.realm}",service="upstream",scope="${scope}"`
+  const scopes = [
+    ['repository:library/nginx:metadata_read', 'repository:library/nginx:metadata_read'],
+    ['repository:library/nginx:pull,push', 'repository:library/nginx:pull'],
+    ['repository:library/other:pull', 'repository:library/nginx:pull'],
+    ['registry:catalog:*', 'repository:library/nginx:pull'],
+  ] as const
+  for (const [asked, wanted] of scopes) {
+    const fresh = await clientOf(t, upstream.url)
+    upstream.break('tags', faults.status(401, { 'www-authenticate': challenge(asked) }))
+    await assert.rejects(fresh.client.tags(image), failing('refused'))
+    const last = new URL(upstream.tokens.requests.at(-1)?.url ?? '', upstream.tokens.realm)
+    assert.equal(last.searchParams.get('scope'), wanted)
+    upstream.heal()
+  }
+})
+
 test('tokens are not fetched when that is turned off: the password is sent at once', async (t) => {
   const { upstream, client } = await upstreamWith(t, { login }, { ...asUs, enableTokenAuthentication: false })
   assert.ok(await client.manifest(image, latest))

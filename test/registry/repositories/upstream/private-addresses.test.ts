@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isPrivateAddress } from '../../../../registry/repositories/upstream/private-addresses.ts'
+import {
+  isPrivateAddress,
+  lookupPublic,
+  PrivateAddress,
+} from '../../../../registry/repositories/upstream/private-addresses.ts'
 
 const inside: readonly string[] = [
   '0.0.0.0',
@@ -45,3 +49,16 @@ const outside: readonly string[] = [
 
 for (const address of inside) test(`${address} leads inside`, () => assert.ok(isPrivateAddress(address)))
 for (const address of outside) test(`${address} leads outside`, () => assert.ok(!isPrivateAddress(address)))
+
+test('a name that leads inside is refused when it is looked up', async () => {
+  for (const all of [true, false]) {
+    const looked = Promise.withResolvers<Error | null>()
+    lookupPublic('localhost', { all }, (error) => looked.resolve(error))
+    const error = await looked.promise
+    assert.ok(error instanceof PrivateAddress)
+    assert.match(
+      error.message,
+      /^localhost leads to the private address (127\.0\.0\.1|::1), and refusePrivateAddresses/,
+    )
+  }
+})

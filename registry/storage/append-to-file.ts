@@ -33,11 +33,13 @@ export async function appendToFile(
 ): Promise<Appended> {
   const batch = new Batch(file, hash, reserve, tell)
   const chunks = bytes[Symbol.asyncIterator]()
+  let coming: Promise<Next> | undefined
   try {
     for (;;) {
-      const coming = readNext(chunks)
+      coming = readNext(chunks)
       if (tell && !(await comesWithin(coming, batch.restMs()))) await batch.write()
       const next = await coming
+      coming = undefined
       if ('chunk' in next) {
         await batch.add(next.chunk)
         continue
@@ -46,7 +48,10 @@ export async function appendToFile(
       return { size: hash.size, broken: next.broken }
     }
   } finally {
-    await chunks.return?.()
+    // When writing fails in between, no more bytes are waited for; they end with their owner.
+    const ended = chunks.return?.()
+    if (!coming) await ended
+    else ended?.catch(() => {})
   }
 }
 

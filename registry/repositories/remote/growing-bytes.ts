@@ -21,6 +21,8 @@ export class GrowingBytes extends Readable {
     this.#reader = reader
     this.#position = first
     this.#last = last
+    // A failure that comes before anybody reads is thrown to whoever does, and must not end the process.
+    this.on('error', () => {})
     this.#listen()
   }
 

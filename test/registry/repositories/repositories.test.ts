@@ -52,3 +52,39 @@ for (const [key, type] of unserved) {
     await assert.rejects(repository.images(undefined, 10), refusal)
   })
 }
+
+const virtualOf = (members: readonly string[]) => ({ type: 'virtual', members })
+const open = (repositories: object, storage: Parameters<typeof openRepositories>[1]) =>
+  openRepositories(registrySection.parse({ repositories }), storage, log)
+
+test('a virtual repository may be named before its members, which may be virtual too', async () => {
+  await using storage = await temporaryStorage()
+  const repositories = open(
+    { outer: virtualOf(['inner']), inner: virtualOf(['local']), local: { type: 'local' } },
+    storage,
+  )
+  const target = repositories.find('local')?.pushTarget
+  await target?.putManifest(image, { digest: sha256('{}'), mediaType: 'a/b', bytes: Buffer.from('{}') }, [
+    parseTag('v1'),
+  ])
+  assert.deepEqual((await repositories.find('outer')?.tags(image, undefined, 10))?.items, ['v1'])
+  assert.deepEqual(
+    repositories.list().map(({ key }) => key),
+    ['outer', 'inner', 'local'],
+  )
+})
+
+test('members that are not served are left out', async () => {
+  await using storage = await temporaryStorage()
+  const repositories = open({ all: virtualOf(['old']), old: { type: 'local', apiVersion: 'v1' } }, storage)
+  assert.deepEqual(await repositories.find('all')?.images(undefined, 10), { items: [], next: undefined })
+})
+
+test('members that there are not, or that lead back, are refused', async () => {
+  await using storage = await temporaryStorage()
+  const loop = { a: virtualOf(['b']), b: virtualOf(['c']), c: virtualOf(['b']) }
+  assert.throws(() => open(loop, storage), { message: 'members lead back to where they began: a > b > c > b' })
+  assert.throws(() => open({ a: virtualOf(['b']) }, storage), {
+    message: 'there is no repository "b", which a has as a member',
+  })
+})

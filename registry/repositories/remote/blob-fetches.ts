@@ -38,11 +38,16 @@ export class BlobFetches {
     return (this.#flights.get(key) ?? this.#start(key, of, digest, source)).handle
   }
 
+  /** Resolves when all that is coming in now has become blobs, or has failed. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#running)
+  }
+
   /** Stops what is coming in, and keeps what has come for the next start. */
   async close(): Promise<void> {
     this.#closed = true
     for (const fetch of this.#flights.values()) fetch.stop()
-    await Promise.all(this.#running)
+    await this.settled()
   }
 
   #start(key: string, of: ImageRef, digest: Digest, source: BlobSource): BlobFetch {

@@ -31,20 +31,33 @@ const everything = new Date(Date.now() + 86_400_000)
 async function setUp(pausesMs: readonly number[] = [0, 0, 0, 0, 0]) {
   const storage = await temporaryStorage()
   const kept = keepLog()
-  const open = (blobs: BlobStore = storage.blobs) =>
-    new BlobFetches({ blobs, metadata: storage.metadata }, kept.log, undefined, pausesMs)
+  const opened: BlobFetches[] = []
+  const open = (blobs: BlobStore = storage.blobs) => {
+    const fetches = new BlobFetches({ blobs, metadata: storage.metadata }, kept.log, undefined, pausesMs)
+    opened.push(fetches)
+    return fetches
+  }
+  /** Readers have all before it is durable, and a blob. */
+  const settled = async () => void (await Promise.all(opened.map((fetches) => fetches.settled())))
   return {
     storage,
     kept,
     /** As a restart does. */
     open,
     fetches: open(),
-    leftovers: async () => [
-      ...(await allOf(storage.blobs.listUploads())).map(({ id }) => id),
-      ...(await storage.metadata.listUploadOwners()).map(({ id }) => id),
-      ...openIn(storage.directory),
-    ],
-    [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),
+    settled,
+    leftovers: async () => {
+      await settled()
+      return [
+        ...(await allOf(storage.blobs.listUploads())).map(({ id }) => id),
+        ...(await storage.metadata.listUploadOwners()).map(({ id }) => id),
+        ...openIn(storage.directory),
+      ]
+    },
+    [Symbol.asyncDispose]: async () => {
+      await settled()
+      await storage[Symbol.asyncDispose]()
+    },
   }
 }
 
@@ -101,6 +114,7 @@ test('64 readers of one blob ask the upstream once; each reads all or its part, 
   for (const all of await Promise.all(others.map((other) => buffer(other)))) assert.ok(all.equals(content))
   assert.ok((await part).equals(content.subarray(1_000_000, 2_000_001)))
   assert.ok((await end).equals(content.subarray(2_999_990)))
+  await it.settled()
   assert.deepEqual(source.asked, [0])
   assert.deepEqual(await it.storage.metadata.findBlob(app, digest), { size: content.length })
   await descriptorsFallTo(0, (name) => name.startsWith(it.storage.directory) && !name.includes('caisson.db'))
@@ -134,6 +148,7 @@ test('the bytes are there as they come in, but the last one only when all have b
   assert.deepEqual(await sizes.next(), { done: true, value: undefined })
   assert.ok((await buffer(whole)).equals(content))
   assert.equal((await buffer(last)).length, 1)
+  await it.settled()
   assert.equal(handle.growth, undefined)
   assert.equal(handle.path(), it.storage.blobs.path(digest))
   assert.ok((await readAll(handle)).equals(content))
@@ -162,6 +177,7 @@ test('a transfer goes on when everybody has left', async () => {
   await once(reading, 'close')
   bytes.end(content.subarray(10))
   await readAll(await fetched(it.fetches, source))
+  await it.settled()
   assert.deepEqual(source.asked, [0])
   assert.ok(await it.storage.metadata.findBlob(app, digest))
 })
@@ -326,6 +342,7 @@ test('two images that want the same blob each fetch it, and the bytes are stored
   const source = scriptedSource(ranged(content), ranged(content))
   const handles = await Promise.all([app, other].map((of) => it.fetches.fetch(of, digest, source)))
   for (const handle of handles) assert.ok(handle && (await readAll(handle)).equals(content))
+  await it.settled()
   for (const image of [app, other]) assert.ok(await it.storage.metadata.findBlob(image, digest))
   assert.deepEqual(await allOf(it.storage.blobs.listBlobs()), [digest])
 })
@@ -333,6 +350,7 @@ test('two images that want the same blob each fetch it, and the bytes are stored
 test('a blob that has come in meanwhile is not fetched again', async () => {
   await using it = await setUp()
   await readAll(await fetched(it.fetches, scriptedSource(ranged(content))))
+  await it.settled()
   const handle = await fetched(it.open(), scriptedSource())
   assert.deepEqual([handle.size, handle.growth, handle.cache], [content.length, undefined, { kind: 'hit' }])
 })
@@ -365,6 +383,7 @@ test('after a process that was killed in the middle of it a transfer goes on, an
 
   const source = scriptedSource(ranged(content))
   assert.ok((await readAll(await fetched(it.fetches, source))).equals(content))
+  await it.settled()
   assert.deepEqual(source.asked, [1_234_567])
   assert.deepEqual(await metadata.findBlob(app, digest), { size: content.length })
   assert.deepEqual(await it.leftovers(), [])

@@ -16,12 +16,23 @@ export interface BodyOptions {
 
 const bufferedBytes = 256 * 1024
 
-/** The bytes of `source`, or an error of kind unreachable: when they break off, are more than announced, stand still or drip. */
+/**
+ * The bytes of `source`, or an error of kind unreachable: when they break off, are more than announced, stand still or drip. What has
+ * come is read before the error: it need not come again.
+ */
 export function pacedBody(source: Readable, options: BodyOptions): Readable {
   const body = new PacedBody(source, options)
-  // Errors of either end both; the reader sees that of `body`.
-  pipeline(source, body, () => undefined)
+  source.on('error', () => undefined) // which `body` tells
+  pipeline(untilBroken(source, body), body, () => undefined)
   return body
+}
+
+async function* untilBroken(source: Readable, body: PacedBody): AsyncGenerator<Buffer> {
+  try {
+    for await (const chunk of source as AsyncIterable<Buffer>) yield chunk
+  } catch (error) {
+    body.breakOff(error)
+  }
 }
 
 class PacedBody extends Transform {
@@ -30,6 +41,9 @@ class PacedBody extends Transform {
   readonly #pace: Pace
   readonly #watch: NodeJS.Timeout
   #bytes = 0
+  #broken: UpstreamFailure | undefined
+  /** When all has been read that came before. */
+  #fail: (() => void) | undefined
 
   constructor(source: Readable, options: BodyOptions) {
     super({ highWaterMark: bufferedBytes })
@@ -51,6 +65,17 @@ class PacedBody extends Transform {
     return done()
   }
 
+  /** The source has nothing more, and not all has come. */
+  breakOff(error: unknown): void {
+    this.#broken = this.#failure(reasonOf(error), error)
+  }
+
+  override read(size?: number): unknown {
+    const chunk: unknown = super.read(size)
+    if (this.readableLength === 0) this.#fail?.()
+    return chunk
+  }
+
   override _read(size: number): void {
     this.#pace.resume()
     super._read(size)
@@ -59,16 +84,17 @@ class PacedBody extends Transform {
   override _flush(done: TransformCallback): void {
     clearInterval(this.#watch)
     const { length } = this.#options
-    return done(length !== undefined && this.#bytes !== length ? this.#wrongLength() : null)
-  }
-
-  /** Translated before anything keeps it: who begins to read later is told what the stream was destroyed with. */
-  override destroy(error?: Error): this {
-    return super.destroy(error && (this.#failureOf(error) ?? error))
+    const failure = this.#broken ?? (length !== undefined && this.#bytes !== length ? this.#wrongLength() : undefined)
+    if (!failure || this.readableLength === 0) return done(failure)
+    this.#fail = () => {
+      this.#fail = undefined
+      done(failure)
+    }
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     clearInterval(this.#watch)
+    this.#source.destroy() // at once, also while it is waited for
     if (error instanceof UpstreamFailure) this.#options.failed(error)
     return done(error)
   }
@@ -76,13 +102,6 @@ class PacedBody extends Transform {
   #look(): void {
     const problem = this.#pace.problem()
     if (problem !== undefined) this.destroy(this.#failure(problem))
-  }
-
-  /** Undefined when it is the reader who gave up. */
-  #failureOf(error: Error): UpstreamFailure | undefined {
-    if (error instanceof UpstreamFailure) return error
-    const broken = this.#source.destroyed && !this.#source.readableEnded
-    return broken ? this.#failure(reasonOf(error), error) : undefined
   }
 
   #wrongLength(): UpstreamFailure {

@@ -22,6 +22,8 @@ export interface Transfer {
 
 /** What comes more slowly would come for ever, since each attempt brings a little. */
 const slowestBytesPerSecond = 1024
+/** An attempt that was cut short is none of these. */
+const shortSeconds = 0.5
 
 /**
  * Takes all of the blob that the upload does not have yet; `first` is what the upstream has answered already. Where it breaks off it goes on,
@@ -37,7 +39,7 @@ export async function receiveAll(upload: FetchedUpload, first: UpstreamBlob, tra
       return
     } catch (error) {
       const seconds = (transfer.now().getTime() - began.getTime()) / 1000
-      const hasMoved = upload.size > before && upload.size - before >= slowestBytesPerSecond * seconds
+      const hasMoved = upload.size - before >= Math.max(1, slowestBytesPerSecond * (seconds - shortSeconds))
       const pauseMs = hasMoved ? transfer.pausesMs[0] : transfer.pausesMs[idle]
       idle = hasMoved ? 1 : idle + 1
       if (pauseMs === undefined || !mayPass(error, pauseMs)) throw error

@@ -46,7 +46,8 @@ function logOnce({ log }: Services): (error: Error) => void {
   return (error) => {
     if (brokeOff(error) || logged.has(error)) return
     logged.add(error)
-    if (error instanceof UpstreamFailure) log.warn({ err: error }, 'answer broken off, as the upstream did')
+    const isKnown = error instanceof UpstreamFailure || error instanceof RegistryError
+    if (isKnown) log.warn({ err: error }, 'answer broken off: the rest of it will not come')
     else log.error({ err: error }, 'answer failed half-way')
   }
 }

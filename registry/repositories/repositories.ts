@@ -29,7 +29,7 @@ export async function openRepositories(
   { storage, metrics, log }: Surroundings,
 ): Promise<Repositories & AsyncDisposable> {
   await using opened = new AsyncDisposableStack()
-  const fetches = opened.adopt(new BlobFetches(storage, log), (fetches) => fetches.close())
+  const fetches = new BlobFetches(storage, log)
   const remotes = { storage, fetches, maxManifestBytes: bytesOf(limits.manifestSize), metrics, log }
   const byKey = new Map<string, Repository>()
   const members = new Map<string, Member>()
@@ -44,6 +44,8 @@ export async function openRepositories(
     const repository = byKey.get(key)
     if (config.type === 'remote' && repository) for (const name of namespacesOf(config)) mirrors.set(name, repository)
   }
+  // Before the connections by which they come in: what these break off with would be taken for a failure of the upstream.
+  opened.defer(() => fetches.close())
   const inOrder = Object.keys(repositories).flatMap((key) => byKey.get(key) ?? [])
   const running = opened.move()
   return {

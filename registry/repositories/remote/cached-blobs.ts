@@ -80,7 +80,7 @@ export class CachedBlobs {
     if (head?.size === undefined) return this.#fetch(of, digest)
     return {
       size: head.size,
-      open: async (range) => (await this.#fetched(of, digest)).open(range),
+      open: async (range) => this.#orRefused(async () => (await this.#fetched(of, digest)).open(range)),
       path: () => undefined,
       cache: { kind: 'miss' },
     }
@@ -111,7 +111,14 @@ export class CachedBlobs {
   async #passed(of: ImageRef, digest: Digest, { expectedSize, open }: Source): Promise<BlobHandle | undefined> {
     const { upstream, nameThere } = this.#parts
     const size = expectedSize ?? (await upstream.blobHead(nameThere(of.image), digest))?.size
-    return size === undefined ? undefined : passedBlob(digest, size, open)
+    return size === undefined ? undefined : passedBlob(digest, size, (offset) => this.#orRefused(() => open(offset)))
+  }
+
+  /** For what is asked of the upstream after the blob has been found. */
+  async #orRefused<result>(ask: () => Promise<result>): Promise<result> {
+    return orFailing(ask, async (failure) => {
+      throw refusalFor(failure, 'BLOB_UNKNOWN', this.#parts.settings)
+    })
   }
 
   async #open(of: ImageRef, digest: Digest, offset: number): Promise<UpstreamBlob | undefined> {

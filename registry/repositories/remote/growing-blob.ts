@@ -3,10 +3,12 @@ import type { ByteRange } from '../../../wire/byte-range.ts'
 import type { Digest } from '../../domain/digest.ts'
 import type { Blobs } from '../../storage/blob-store.ts'
 import type { BlobHandle, CacheState, Growth } from '../repository.ts'
+import { UpstreamFailure } from '../upstream/upstream.ts'
 import type { Arrival } from './arrival.ts'
 import { Availability } from './availability.ts'
 import { GrowingBytes } from './growing-bytes.ts'
 import type { SharedReader } from './shared-reader.ts'
+import { refusalFor } from './upstream-errors.ts'
 
 interface Coming {
   readonly arrival: Arrival
@@ -38,7 +40,7 @@ export class GrowingBlob implements BlobHandle {
 
   async open(range: ByteRange | undefined): Promise<Readable> {
     const { arrival, reader } = this.#coming
-    if (arrival.end?.kind === 'failed') throw arrival.end.error
+    if (arrival.end?.kind === 'failed') throw brokenOff(arrival.end.error)
     if (arrival.end) return this.#blobs.open(this.#digest, range)
     return new GrowingBytes(arrival, reader.use(), range ?? { first: 0, last: arrival.size - 1 })
   }
@@ -53,4 +55,9 @@ export class GrowingBlob implements BlobHandle {
     const blobPath = this.#blobs.path(this.#digest)
     return { path, blobPath, available: () => new Availability(arrival) }
   }
+}
+
+/** The upstream has the blob, so that it cannot be had now is no absence. */
+function brokenOff(error: unknown): unknown {
+  return error instanceof UpstreamFailure ? refusalFor(error, 'BLOB_UNKNOWN', { hardFail: true }) : error
 }

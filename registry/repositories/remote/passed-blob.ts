@@ -20,7 +20,9 @@ export function passedBlob(
       const there = await open(range?.first ?? 0)
       if (!there) throw new RegistryError('BLOB_UNKNOWN', { detail: { digest } })
       const isPart = range !== undefined && (range.first > 0 || range.last < size - 1)
-      return Readable.from(isPart ? part(there, range) : whole(there, digest, size), { objectMode: false })
+      const bytes = Readable.from(isPart ? part(there, range) : whole(there, digest, size), { objectMode: false })
+      // Of a reader that leaves before it has read anything, the generator never hears.
+      return bytes.once('close', () => there.bytes.destroy())
     },
   }
 }

@@ -28,12 +28,17 @@ const content = patternOf(sizeOfPattern)
 const digest = sha256(content)
 const everything = new Date(Date.now() + 86_400_000)
 
-async function setUp(pausesMs: readonly number[] = [0, 0, 0, 0, 0]) {
+function patterned(size: number): Buffer {
+  const numbers = Array.from({ length: Math.ceil(size / 8) }, (_, index) => String(index).padStart(8))
+  return Buffer.from(numbers.join('')).subarray(0, size)
+}
+
+async function setUp(pausesMs: readonly number[] = [0, 0, 0, 0, 0], now?: () => Date) {
   const storage = await temporaryStorage()
   const kept = keepLog()
   const opened: BlobFetches[] = []
   const open = (blobs: BlobStore = storage.blobs) => {
-    const fetches = new BlobFetches({ blobs, metadata: storage.metadata }, kept.log, undefined, pausesMs)
+    const fetches = new BlobFetches({ blobs, metadata: storage.metadata }, kept.log, now, pausesMs)
     opened.push(fetches)
     return fetches
   }
@@ -207,6 +212,20 @@ test('where a transfer breaks off it goes on, again and again while anything com
   assert.deepEqual(await it.leftovers(), [])
 })
 
+test('an upstream that brings next to nothing each time is given up, though it does bring something', async () => {
+  let seconds = 0
+  await using it = await setUp([0, 0, 0, 0, 0], () => new Date((seconds += 10) * 1000))
+  const source = scriptedSource(
+    ranged(content, { until: 1_000_000 }),
+    ...Array.from({ length: 5 }, (_, index) => ranged(content, { until: 1_000_001 + index })),
+  )
+  await readUntilBroken(await fetched(it.fetches, source), { kind: 'unreachable' })
+  assert.deepEqual(source.asked, [0, 1_000_000, 1_000_001, 1_000_002, 1_000_003, 1_000_004])
+  const [kept] = await allOf(it.storage.blobs.listUploads())
+  assert.ok(kept)
+  assert.equal(await it.storage.blobs.size(kept.id), 1_000_005)
+})
+
 test('of an upstream without ranges nothing is stored twice', async () => {
   await using it = await setUp()
   const source = scriptedSource(
@@ -258,7 +277,7 @@ test('a blob with a wrong digest reaches nobody whole, leaves nothing, and is fe
   const reads = await Promise.all(handles.map((handle) => readUntilBroken(handle, { kind: 'wrong' })))
   for (const read of reads) assert.ok(read < content.length)
   await assert.rejects(allOf(sizes), { kind: 'wrong' })
-  await assert.rejects(handle.open(undefined), { kind: 'wrong' })
+  await assert.rejects(handle.open(undefined), { code: 'UNAVAILABLE' })
   await descriptorsFallTo(0, (name) => name.startsWith(join(it.storage.directory, 'uploads')))
   assert.deepEqual(await it.leftovers(), [])
   assert.equal(await it.storage.metadata.hasImage(app), false)

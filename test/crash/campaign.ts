@@ -14,7 +14,8 @@ import {
 } from './file-operations.ts'
 import { Journal } from './journal.ts'
 import { randomNumbers } from './random-numbers.ts'
-import { Gone, images, steps, Traffic, type Step } from './traffic.ts'
+import { steps, type Step } from './steps.ts'
+import { Gone, images, Traffic } from './traffic.ts'
 import { verify } from './verify.ts'
 import { startVictim, type VictimOptions } from './victim.ts'
 

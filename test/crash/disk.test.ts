@@ -7,7 +7,8 @@ import { Disk, filesBelow, readRecord } from './disk.ts'
 import { withoutFileOperations } from './file-operations.ts'
 import { Journal } from './journal.ts'
 import { randomNumbers } from './random-numbers.ts'
-import { steps, Traffic } from './traffic.ts'
+import { steps } from './steps.ts'
+import { Traffic } from './traffic.ts'
 import { startVictim } from './victim.ts'
 
 const skip = withoutFileOperations()

@@ -1,4 +1,6 @@
 import { digestOfBytes } from '../helpers/tiny-image.ts'
+import { pullSteps } from './pull-steps.ts'
+import type { Pulls } from './pulls.ts'
 import { images, tags, type Traffic } from './traffic.ts'
 
 /** A step of a client. `undefined`: there is nothing yet that it could be done to. */
@@ -6,10 +8,10 @@ export type Act = () => Promise<void>
 export interface Step {
   readonly name: string
   /** What must be there before; it is not part of the step. */
-  readonly prepare: (traffic: Traffic) => Promise<Act | undefined>
+  readonly prepare: (traffic: Traffic, pulls: Pulls) => Promise<Act | undefined>
 }
 
-/** Everything that a client can do to a repository, and what an admin can. */
+/** Everything that a client can do to repositories, and what an admin can. */
 export const steps: readonly Step[] = [
   step('push a blob', async (traffic) => {
     const [image, bytes] = [traffic.image(), traffic.layer()]
@@ -89,6 +91,7 @@ export const steps: readonly Step[] = [
       await traffic.collectGarbage() // What the first round has let go of.
     }
   }),
+  ...pullSteps,
 ]
 
 function step(name: string, prepare: Step['prepare']): Step {

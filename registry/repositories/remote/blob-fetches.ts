@@ -4,7 +4,7 @@ import { RegistryError } from '../../domain/errors.ts'
 import type { ImageRef } from '../../storage/metadata-store.ts'
 import type { BlobHandle } from '../repository.ts'
 import { BlobFetch, type BlobSource, type FetchParts } from './blob-fetch.ts'
-import type { FetchStorage } from './fetched-upload.ts'
+import { FetchedUpload, type FetchStorage } from './fetched-upload.ts'
 
 /** An upstream that is restarted is back by then. */
 const defaultPausesMs = [100, 500, 2000, 5000, 10_000]
@@ -36,6 +36,12 @@ export class BlobFetches {
     if (this.#closed) throw new RegistryError('UNAVAILABLE', { message: 'the registry is being stopped' })
     const key = `${of.repository}/${of.image}@${digest}`
     return (this.#flights.get(key) ?? this.#start(key, of, digest, source)).handle
+  }
+
+  /** What has come in of a blob goes, unless it is just coming in: the image gets it otherwise. */
+  async forget(of: ImageRef, digest: Digest): Promise<void> {
+    const upload = await FetchedUpload.find(this.#parts.storage, { of, digest })
+    await upload?.discard()
   }
 
   /** Stops what is coming in, and keeps what has come for the next start. */

@@ -62,11 +62,15 @@ class PacedBody extends Transform {
     return done(length !== undefined && this.#bytes !== length ? this.#wrongLength() : null)
   }
 
+  /** Here, for a stream keeps the error that it is destroyed with for those who read it later. */
+  override destroy(error?: Error): this {
+    return super.destroy(error && (this.#failureOf(error) ?? error))
+  }
+
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     clearInterval(this.#watch)
-    const failure = error && this.#failureOf(error)
-    if (failure) this.#options.failed(failure)
-    return done(failure ?? error)
+    if (error instanceof UpstreamFailure) this.#options.failed(error)
+    return done(error)
   }
 
   #look(): void {

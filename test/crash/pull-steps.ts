@@ -6,7 +6,7 @@ import type { Step } from './steps.ts'
 const app = 'mirrored/app'
 const tools = 'mirrored/tools'
 
-/** How images come from elsewhere. Each is a new one, of which all but the layer that they have in common is fetched. */
+/** How images come from elsewhere. Each is a new one, so that it has to. */
 export const pullSteps: readonly Step[] = [
   step('pull an image', async (pulls) => {
     const digest = push(pulls, app, 'latest')

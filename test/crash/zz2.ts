@@ -13,6 +13,12 @@ await mkdir(dataDirectory)
 await using victim = await startVictim({ dataDirectory, scratch: temporary.path, remote: origin.remote })
 const pulls = new Pulls(victim.client, new Journal(), origin)
 const step = pullSteps.find((s) => s.name === 'pull a blob that breaks off')
-for (let i = 0; i < 20; i++) try { await (await step!.prepare(undefined as never, pulls))!() } catch (e) { console.log(e) ; break}
+for (let i = 0; i < 20; i++)
+  try {
+    await (await step!.prepare(undefined as never, pulls))!()
+  } catch (e) {
+    console.log(e)
+    break
+  }
 console.log(victim.process.output().slice(-6000))
-console.log(origin.upstream.requests.map(r=>`${r.method} ${r.url.slice(-10)} ${r.headers.range}`))
+console.log(origin.upstream.requests.map((r) => `${r.method} ${r.url.slice(-10)} ${r.headers.range}`))

@@ -11,8 +11,9 @@ test(
     const only = pullSteps.map(({ name }) => name)
     const { points, kills, rests, problems } = await campaign({ kills: 48, seed: Date.now() % 1_000_000, only })
     const { kept, resumed, dropped } = rests
-    t.diagnostic(`${kills} kills at ${points.size} points: ${kept} parts of blobs kept, ${resumed} of them resumed,`)
-    t.diagnostic(`${dropped} dropped`)
+    t.diagnostic(
+      `${kills} kills at ${points.size} points; of blobs ${kept} parts kept, ${resumed} resumed, ${dropped} dropped`,
+    )
     assert.deepEqual(problems, [])
     assert.ok(resumed > 0, 'nothing was gone on with where it had broken off')
   },

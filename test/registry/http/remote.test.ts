@@ -7,7 +7,7 @@ import { eventually } from '../../helpers/eventually.ts'
 import { startTestRegistry, type TestRegistry } from '../../helpers/registry.ts'
 import type { Answer, RegistryClient } from '../../helpers/registry-client.ts'
 import { descriptor, digestOfBytes, ociManifest, tinyImage } from '../../helpers/tiny-image.ts'
-import { status, tooMany } from '../../helpers/upstream/faults.ts'
+import { status, tooMany, truncated } from '../../helpers/upstream/faults.ts'
 import { onAccess, target } from '../../helpers/users.ts'
 
 const image = tinyImage('one')
@@ -207,6 +207,20 @@ test('a blob that another image of the upstream has brought is not fetched again
   assert.deepEqual([answer.status, answer.headers['x-cache']], [200, 'HIT'])
   assert.equal(it.upstream.count('GET', 'blob'), 2)
   assert.equal((await it.client.ask('GET', `team/third/blobs/${layer}`)).status, 404)
+})
+
+test('what had come in of a blob goes when another image has brought it meanwhile', async () => {
+  await using it = await setUp()
+  it.upstream.content.push('team/other', '1', image)
+  assert.equal((await it.client.ask('GET', 'team/other/manifests/1')).status, 200)
+  const faults = [truncated(4), status(401)]
+  it.upstream.break('blob', (answer, path) => faults.shift()?.(answer, path) ?? answer)
+  await assert.rejects(it.client.ask('GET', `team/other/blobs/${layer}`))
+  assert.equal((await it.registry.uploads()).length, 1)
+
+  await pull(it.client)
+  assert.equal((await it.client.ask('GET', `team/other/blobs/${layer}`)).headers['x-cache'], 'HIT')
+  assert.deepEqual(await it.registry.uploads(), [])
 })
 
 test('a blob of this registry is fetched nevertheless: its digest alone gives nothing', async () => {

@@ -152,10 +152,10 @@ class Campaign {
       for (const kind of kinds) {
         const times = countOf(after, { operation, kind }) - countOf(before, { operation, kind })
         const moments: Moment[] = operation === 'write' ? ['before', 'in the middle of', 'after'] : ['before', 'after']
-        for (const nth of times > 1 ? [1, times] : times === 1 ? [1] : [])
+        for (const [which, nth] of chosenOf(times))
           for (const moment of moments) {
             const point = { moment, operation, kind, nth }
-            const name = `${nameOf(situation)}: ${describePoint(point)}`
+            const name = `${nameOf(situation)}: ${describePoint(point)}${which}`
             if (!this.#points.has(name)) this.#points.set(name, { situation, point, hits: 0, tries: 0 })
           }
       }
@@ -290,6 +290,15 @@ class Campaign {
     this.#directories += 1
     this.#journal = new Journal()
   }
+}
+
+/** The first, the second and the last, how they are called in messages, and which they are. */
+function chosenOf(times: number): ReadonlyMap<string, number> {
+  const chosen: [string, number][] = []
+  if (times > 0) chosen.push(['', 1])
+  if (times > 2) chosen.push([' again', 2])
+  if (times > 1) chosen.push([' at last', times])
+  return new Map(chosen)
 }
 
 function nameOf(situation: Situation): string {

@@ -12,7 +12,7 @@ export type Remote = Readonly<Record<string, unknown>>
 
 /** Slow enough for a blob to be written in several pieces. */
 const trickle = dripping(8 * 1024, 4)
-const ownLayer = 100_000
+const ownLayer = 150_000
 
 /** What a remote repository caches. It serves from the process of the test, and so outlives what is killed. */
 export class Origin implements AsyncDisposable {

@@ -5,7 +5,7 @@ import { withoutFileOperations } from './file-operations.ts'
 import { pullSteps } from './pull-steps.ts'
 
 test(
-  'killed while it fetches: what a client got whole is right and kept, what is kept is right, and the next pull is right',
+  'killed while it fetches: what a client got whole is right, what is kept is right, and the next pull is right',
   { skip: withoutFileOperations() },
   async (t) => {
     const only = pullSteps.map(({ name }) => name)

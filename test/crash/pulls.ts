@@ -19,8 +19,8 @@ export function isCached(name: string): boolean {
 }
 
 /**
- * Clients of the remote repository. What they get whole is right, or they throw; and it is kept from then on, which the journal is told:
- * the last byte of a blob comes when the image has the blob, and a manifest when it is in the database.
+ * Clients of the remote repository. What they get whole is right, or they throw. A manifest is in the database then, which the journal is
+ * told; a blob may still be on its way to the disk.
  */
 export class Pulls {
   readonly origin: Origin
@@ -69,13 +69,11 @@ export class Pulls {
 
   async blob(image: string, digest: string): Promise<void> {
     const name = cachedName(image)
-    const settle = this.#journal.setBlob(name, digest, true)
+    this.#journal.setBlob(name, digest, true)
     this.#said()
     const { status, body } = await this.#ask(`${name}/blobs/${digest}`)
     if (status !== 200 || digestOfBytes(body) !== digest)
       throw new Error(`blob ${digest} of ${image} came wrong (${status}, ${body.length} bytes)`)
-    settle('done')
-    this.#said()
   }
 
   /** All but the beginning, which says nothing of the whole. */

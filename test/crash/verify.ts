@@ -53,7 +53,7 @@ export interface Verified {
  * Starts the registry on what a process left behind and compares it with what its clients were told; stops it and looks at the
  * files and tables themselves. What is seen becomes certain in the journal.
  *
- * Of what came through the remote repository: what a client got whole is kept, so a registry that asks nobody has it; what is kept is
+ * Of what came through the remote repository: a manifest that a client got is kept, so a registry that asks nobody has it; what is kept is
  * right; the next pull is right and complete, and goes on with what had come in, of which nothing is left over then.
  */
 export async function verify(dataDirectory: string, journal: Journal, options: VerifyOptions = {}): Promise<Verified> {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { registrySection } from '../../../registry/config.ts'
 import { openBrokenUpstreamSite, v2Of } from '../../helpers/broken-upstream-site.ts'
 import { FaultyUpstream } from '../../helpers/faulty-upstream.ts'
 import { pullOutcome, wordsFor } from '../../helpers/pull-outcome.ts'
@@ -192,4 +193,15 @@ test('nothing secret is told when the proxy refuses', async () => {
     assert.equal((await askAll('proxied'))[0], '404 MANIFEST_UNKNOWN')
   }
   await assertNothingTold()
+})
+
+test('a password has no place in a URL, which is logged', () => {
+  for (const remote of [
+    { url: 'https://user:password@registry.test' },
+    { url: 'https://registry.test', proxy: { url: 'http://user:password@proxy.test:3128' } },
+  ])
+    assert.throws(
+      () => registrySection.parse({ repositories: { hub: { type: 'remote', ...remote } } }),
+      /stand in username and password, not in the URL/,
+    )
 })

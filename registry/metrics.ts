@@ -10,6 +10,7 @@ export interface Metrics {
   readonly collectionSeconds: Counter
   readonly collectionFailures: Counter
   readonly expiredUploads: Counter
+  readonly removedUnused: Counter<'repository'>
   /** `outcome`: hit, miss, stale, absent or failed. */
   readonly cacheRequests: Counter<'repository' | 'kind' | 'outcome'>
   /** `outcome`: the status, or why there was none. */
@@ -58,6 +59,12 @@ export function openMetrics(garbage: Pick<Garbage, 'countReviews'>): Metrics {
     expiredUploads: new Counter({
       name: 'caisson_uploads_expired_total',
       help: 'Uploads that nobody went on with and that were removed.',
+      registers,
+    }),
+    removedUnused: new Counter({
+      name: 'caisson_cache_unused_removed_total',
+      help: 'Cached manifests that nobody had asked for in a while and that were removed.',
+      labelNames: ['repository'],
       registers,
     }),
     cacheRequests: new Counter({

@@ -30,6 +30,7 @@ import { prefetchJobs } from './jobs/prefetch.ts'
 import { schedule } from './jobs/schedule.ts'
 import { tokenExpiry } from './jobs/token-expiry.ts'
 import { refuseUnfinishedRestore } from './jobs/unfinished-restore.ts'
+import { unusedImages } from './jobs/unused-images.ts'
 import { recoverUploads } from './jobs/upload-recovery.ts'
 import { openMetrics } from './metrics.ts'
 import { accessSettings } from './repositories/places.ts'
@@ -129,12 +130,13 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
   for (const address of addresses)
     listeners.push(await listen(address, answer, (server) => peers.watch(server, address.kind)))
 
-  opened.use(
-    schedule(
-      [...garbage.jobs, tokenExpiry(metadata), ...prefetchJobs(config, (key) => repositories.find(key), log)],
-      log,
-    ),
-  )
+  const jobs = [
+    ...garbage.jobs,
+    tokenExpiry(metadata),
+    unusedImages(metadata, config, metrics, log),
+    ...prefetchJobs(config, (key) => repositories.find(key), log),
+  ]
+  opened.use(schedule(jobs, log))
   const running = opened.move()
   return {
     addresses: listeners.map((listener) => listener.address),

@@ -2,6 +2,7 @@ import { readDescriptor, type Descriptor } from './descriptor.ts'
 import { isDigest, type Digest } from './digest.ts'
 import { RegistryError } from './errors.ts'
 import { isObject, parseJson, type JsonObject } from './json.ts'
+import { payloadOf } from './manifest-digest.ts'
 
 /** Kept byte for byte as it was pushed (design invariant 3). */
 export interface Manifest {
@@ -49,7 +50,7 @@ export function refuseSchema1(mediaType: string, bytes: Uint8Array): void {
  */
 export function parseManifest(mediaType: string, bytes: Uint8Array): ManifestContents {
   const shape = shapes.get(mediaType)
-  const json = parseJson(bytes)
+  const json = parseJson(payloadOf(mediaType, bytes))
   if ('problem' in json || !isObject(json.value)) {
     if (!shape) return nothing
     throw invalid('problem' in json ? json.problem : 'expected a JSON object')

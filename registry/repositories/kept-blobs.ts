@@ -18,6 +18,11 @@ interface Storage {
   readonly metadata: Images & UploadOwners
 }
 
+interface FinishOptions extends Pick<LinkOptions, 'maxRepositoryBytes'> {
+  /** Called as soon as the bytes have turned out to be right. */
+  readonly tell?: () => void
+}
+
 /**
  * The bytes that have come in become a blob that the image has: bytes before names. Throws DIGEST_INVALID, and the upload goes on; DENIED
  * when that is beyond `maxRepositoryBytes`, and it has ended.
@@ -27,13 +32,13 @@ export async function finishUpload(
   of: ImageRef,
   id: UploadId,
   expected: Digest,
-  options: Pick<LinkOptions, 'maxRepositoryBytes'> = {},
+  { maxRepositoryBytes, tell }: FinishOptions = {},
 ): Promise<void> {
-  using verified = await blobs.verify(id, expected)
+  using verified = await blobs.verify(id, expected, tell)
   await expectBlob(metadata, id, expected)
   await verified.place()
   try {
-    await metadata.linkBlob(of, expected, verified.size, { ...options, upload: id })
+    await metadata.linkBlob(of, expected, verified.size, { maxRepositoryBytes, upload: id })
   } catch (error) {
     if (error instanceof RegistryError && error.code === 'DENIED')
       await metadata.releaseBlob(id, expected, verified.size)

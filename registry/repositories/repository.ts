@@ -56,6 +56,8 @@ export interface BlobHandle {
 export interface Reader {
   /** The tags that it may do this with; `through` is the virtual repositories that it came by. */
   tagsOf(action: Action, of: ImageRef, through: readonly RepositoryKey[]): Promise<TagSet>
+  /** Those of an image that a remote repository may fetch for it when they are not cached. */
+  mayFetch(of: ImageRef, through: readonly RepositoryKey[]): Promise<TagSet>
   /** The registry that the client takes this one for a mirror of (`?ns=`). A remote that caches another one has nothing for it. */
   readonly namespace: string | undefined
 }

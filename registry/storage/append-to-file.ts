@@ -8,6 +8,7 @@ const batchBytes = 1024 * 1024
 const batchChunks = 1024
 /** Whoever reads along waits no longer than this for bytes that are there, however slowly others follow. */
 const batchMs = 20
+const late = Symbol('late')
 
 export interface Appending {
   readonly reserve: DiskReserve
@@ -33,11 +34,13 @@ export async function appendToFile(
 ): Promise<Appended> {
   const batch = new Batch(file, hash, reserve, tell)
   const chunks = bytes[Symbol.asyncIterator]()
+  let coming: Promise<Next> | undefined
   try {
     for (;;) {
-      const coming = readNext(chunks)
-      if (tell && !(await comesWithin(coming, batch.restMs()))) await batch.write()
+      coming = readNext(chunks)
+      if (await batch.isLateBefore(coming)) await batch.write()
       const next = await coming
+      coming = undefined
       if ('chunk' in next) {
         await batch.add(next.chunk)
         continue
@@ -46,7 +49,10 @@ export async function appendToFile(
       return { size: hash.size, broken: next.broken }
     }
   } finally {
-    await chunks.return?.()
+    // When writing fails in between, no more bytes are waited for; they end with their owner.
+    const ended = chunks.return?.()
+    if (!coming) await ended
+    else ended?.catch(() => {})
   }
 }
 
@@ -61,46 +67,43 @@ async function readNext(chunks: AsyncIterator<Uint8Array>): Promise<Next> {
   }
 }
 
-async function comesWithin(coming: Promise<unknown>, ms: number): Promise<boolean> {
-  if (ms === Infinity) return true // there is no hurry
-  const late = Promise.withResolvers<false>()
-  const timer = setTimeout(late.resolve, Math.max(0, ms), false)
-  try {
-    return await Promise.race([coming.then(() => true), late.promise])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
 class Batch {
   readonly #file: FileHandle
   readonly #hash: RunningHash
   readonly #reserve: DiskReserve
-  readonly #tell: (size: number) => void
+  readonly #tell: ((size: number) => void) | undefined
   #chunks: Uint8Array[] = []
   #length = 0
-  #begunAt = 0
+  /** Of one that is not empty, where somebody reads along. One for all of it: a timer for each chunk costs more than the chunk. */
+  #wait: { readonly over: Promise<typeof late>; readonly timer: NodeJS.Timeout } | undefined
 
-  constructor(file: FileHandle, hash: RunningHash, reserve: DiskReserve, tell: (size: number) => void = () => {}) {
+  constructor(file: FileHandle, hash: RunningHash, reserve: DiskReserve, tell: ((size: number) => void) | undefined) {
     this.#file = file
     this.#hash = hash
     this.#reserve = reserve
     this.#tell = tell
   }
 
-  /** How long it may wait for more; Infinity while it is empty. */
-  restMs(): number {
-    return this.#length === 0 ? Infinity : this.#begunAt + batchMs - performance.now()
+  /** Whether it has waited long enough when nothing has come yet. */
+  async isLateBefore(coming: Promise<unknown>): Promise<boolean> {
+    return this.#wait !== undefined && (await Promise.race([coming, this.#wait.over])) === late
   }
 
   async add(chunk: Uint8Array): Promise<void> {
-    if (this.#length === 0) this.#begunAt = performance.now()
+    if (this.#length === 0 && this.#tell) this.#beginWaiting()
     this.#chunks.push(chunk)
     this.#length += chunk.length
     if (this.#length >= batchBytes || this.#chunks.length >= batchChunks) await this.write()
   }
 
+  #beginWaiting(): void {
+    const { promise: over, resolve } = Promise.withResolvers<typeof late>()
+    this.#wait = { over, timer: setTimeout(resolve, batchMs, late) }
+  }
+
   async write(): Promise<void> {
+    clearTimeout(this.#wait?.timer)
+    this.#wait = undefined
     const chunks = this.#chunks
     const length = this.#length
     this.#chunks = []
@@ -110,7 +113,7 @@ class Batch {
     const written = writeAll(this.#file, chunks, this.#hash.size)
     for (const chunk of chunks) this.#hash.update(chunk) // while a thread writes
     await written
-    this.#tell(this.#hash.size)
+    this.#tell?.(this.#hash.size)
   }
 }
 

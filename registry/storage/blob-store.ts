@@ -33,14 +33,16 @@ export interface Uploads {
    * Adds `bytes` at `offset` and resolves with the new size, or rejects: with BLOB_UPLOAD_INVALID, storing nothing, when
    * `offset` is not the current size or another append runs; with STORAGE_FULL; with the stream's own error when it
    * breaks off, and then what came in before stays and can be continued. `tell` is called with how many can be read, each time that
-   * there are more, and soon also when they come slowly; STORAGE_FULL may take some of these back.
+   * there are more, and soon also when they come slowly; STORAGE_FULL may take some of these back. With it, nobody waits for the disk:
+   * what came in is durable only after {@link Uploads.verify}.
    */
   append(id: UploadId, offset: number, bytes: AsyncIterable<Uint8Array>, tell?: (size: number) => void): Promise<number>
   /**
    * Resolves when the bytes are those of `expected`, and durable. Until that is disposed of, all others who want to use the upload
-   * are told BLOB_UPLOAD_INVALID. Rejects with DIGEST_INVALID, and keeps the upload, when they have another digest.
+   * are told BLOB_UPLOAD_INVALID. Rejects with DIGEST_INVALID, and keeps the upload, when they have another digest. `tell` is called when
+   * they are the right bytes, before they are durable.
    */
-  verify(id: UploadId, expected: Digest): Promise<VerifiedUpload>
+  verify(id: UploadId, expected: Digest, tell?: () => void): Promise<VerifiedUpload>
   /** Gives the space back. False when there was no such upload. Throws BLOB_UPLOAD_INVALID while it is used or held. */
   discard(id: UploadId): Promise<boolean>
   /** Until that is disposed of nobody discards it, used or not. Throws BLOB_UPLOAD_INVALID when another uses or holds it. */

@@ -114,13 +114,13 @@ class FilesystemBlobs implements BlobStore {
     const hash = (await this.#hashes.of(id, this.#directories.upload(id), size)).fork()
     const { broken } = await appendOrTakeBack(file, hash, bytes, { reserve: this.#diskReserve, tell })
     // What is acknowledged is there after a power cut too; commit finds little left to sync.
-    if (!broken && hash.size > size) await this.#sync(id, file)
+    if (!tell && !broken && hash.size > size) await this.#sync(id, file)
     this.#hashes.keep(id, hash)
     if (broken) throw broken.error
     return hash.size
   }
 
-  async verify(id: UploadId, expected: Digest): Promise<VerifiedUpload> {
+  async verify(id: UploadId, expected: Digest, tell: () => void = () => {}): Promise<VerifiedUpload> {
     using alone = new DisposableStack()
     alone.use(this.#reserve(id))
     await using file = await this.#openUpload(id)
@@ -129,6 +129,7 @@ class FilesystemBlobs implements BlobStore {
     const actual = hash.digest()
     if (actual !== expected) throw new RegistryError('DIGEST_INVALID', { detail: { expected, actual } })
 
+    tell()
     await this.#sync(id, file)
     const reserved = alone.move()
     return { size, place: () => this.#place(id, expected), [Symbol.dispose]: () => reserved.dispose() }

@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { run } from './program.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
@@ -7,6 +8,7 @@ import { temporaryDirectory } from './temporary-directory.ts'
 export interface Authority extends AsyncDisposable {
   /** PEM file of the authority itself. */
   readonly file: string
+  /** For host names and addresses. */
   issue(names: readonly string[]): Promise<IssuedCertificate>
 }
 
@@ -27,7 +29,7 @@ export async function createAuthority(): Promise<Authority> {
 
   const issue = async (names: readonly string[]): Promise<IssuedCertificate> => {
     const [cert, key, both] = [join(directory, 'crt'), join(directory, 'key'), join(directory, 'both')]
-    const alternatives = `subjectAltName=${names.map((name) => `DNS:${name}`).join()}`
+    const alternatives = `subjectAltName=${names.map((name) => `${isIP(name) === 0 ? 'DNS' : 'IP'}:${name}`).join()}`
     const subject = ['-subj', `/CN=${names[0]}`, '-addext', alternatives, '-addext', 'basicConstraints=CA:FALSE']
     const signedBy = ['-CA', file, '-CAkey', authorityKey]
     await run('openssl', [...selfSigned, ...signedBy, ...subject, '-keyout', key, '-out', cert])

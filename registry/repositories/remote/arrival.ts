@@ -4,6 +4,7 @@ type End = { readonly kind: 'whole' } | { readonly kind: 'failed'; readonly erro
 export class Arrival {
   readonly size: number
   #received: number
+  #isVerified = false
   #end: End | undefined
   readonly #listeners = new Set<() => void>()
 
@@ -17,9 +18,14 @@ export class Arrival {
     return this.#end
   }
 
+  /** Whether all of the bytes are there and the right ones. */
+  get isVerified(): boolean {
+    return this.#isVerified
+  }
+
   /** All but the last byte until all of them have been verified, so that nobody takes a wrong blob for a complete one. */
   get available(): number {
-    return this.#end?.kind === 'whole' ? this.size : Math.max(0, Math.min(this.#received, this.size - 1))
+    return this.#isVerified ? this.size : Math.max(0, Math.min(this.#received, this.size - 1))
   }
 
   receive(total: number): void {
@@ -27,7 +33,14 @@ export class Arrival {
     this.#tell()
   }
 
+  /** Nobody who reads along need wait until it is durable, and has become a blob. */
+  verify(): void {
+    this.#isVerified = true
+    this.#tell()
+  }
+
   complete(): void {
+    this.#isVerified = true
     this.#close({ kind: 'whole' })
   }
 

@@ -17,9 +17,10 @@ export class Availability implements AsyncIterableIterator<number> {
   next(): Promise<IteratorResult<number, undefined>> {
     const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<number, undefined>>()
     const look = (): void => {
-      const { end, available } = this.#arrival
-      if (end?.kind === 'failed') reject(end.error)
-      else if (available > (this.#told ?? 0) || (end && this.#told === undefined))
+      const { end, available, isVerified, size } = this.#arrival
+      if (isVerified && this.#told === size) resolve({ done: true, value: undefined })
+      else if (end?.kind === 'failed') reject(end.error)
+      else if (available > (this.#told ?? 0) || (isVerified && this.#told === undefined))
         resolve({ done: false, value: (this.#told = available) })
       else if (end) resolve({ done: true, value: undefined })
       else {

@@ -186,7 +186,7 @@ export class BlobFetch {
 
   async #finish(upload: FetchedUpload): Promise<void> {
     try {
-      await upload.finish()
+      await upload.finish(() => this.#arrival?.verify())
     } catch (error) {
       throw isDigestInvalid(error) ? wrong(`${this.#what}: what came in has another digest`, error) : error
     }

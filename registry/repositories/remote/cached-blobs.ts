@@ -58,7 +58,7 @@ export class CachedBlobs {
    * asked, a manifest of the image does.
    */
   async #elsewhere(of: ImageRef, digest: Digest): Promise<BlobHandle | undefined> {
-    const { metadata, upstream, nameThere, blobs } = this.#parts
+    const { metadata, upstream, nameThere, blobs, fetches } = this.#parts
     const holder = await metadata.findHolder(of.repository, digest)
     if (!holder || !(await blobs.stat(digest))) return undefined
     const isThere = await orFailing(
@@ -68,7 +68,9 @@ export class CachedBlobs {
         throw failure
       },
     )
-    if (!isThere || !(await metadata.mountBlob(of, digest, holder))) return undefined
+    if (!isThere) return undefined
+    await fetches.forget(of, digest) // before the mount: whoever finds the blob does not look for what had come in of it
+    if (!(await metadata.mountBlob(of, digest, holder))) return undefined
     const linked = await metadata.findBlob(of, digest)
     return linked && this.#kept(digest, linked.size)
   }

@@ -67,9 +67,10 @@ export class FetchedUpload implements Disposable {
     }
   }
 
-  /** The image has the blob then. Throws DIGEST_INVALID, and the upload goes on. */
-  async finish(): Promise<void> {
-    await finishUpload(this.#storage, this.#wanted.of, this.id, this.#wanted.digest)
+  /** The image has the blob then. Throws DIGEST_INVALID, and the upload goes on. `tell` is called when it turns out to be right. */
+  async finish(tell?: () => void): Promise<void> {
+    const { of, digest } = this.#wanted
+    await finishUpload(this.#storage, of, this.id, digest, { ...(tell && { tell }) })
   }
 
   /** Disposes of it too. */

@@ -19,7 +19,6 @@ interface Coming {
 
 /** A blob that is coming in, and one that is kept when it has. */
 export class GrowingBlob implements BlobHandle {
-  readonly cache: CacheState = { kind: 'miss' }
   readonly #blobs: Blobs
   readonly #digest: Digest
   readonly #coming: Coming
@@ -28,6 +27,11 @@ export class GrowingBlob implements BlobHandle {
     this.#blobs = blobs
     this.#digest = digest
     this.#coming = coming
+  }
+
+  /** For whoever comes when all is there it is as if it had been before. */
+  get cache(): CacheState {
+    return { kind: this.#coming.arrival.isVerified ? 'hit' : 'miss' }
   }
 
   get size(): number {

@@ -21,6 +21,8 @@ export class GrowingBytes extends Readable {
     this.#reader = reader
     this.#position = first
     this.#last = last
+    // A failure that comes before anybody reads is thrown to whoever does, and must not end the process.
+    this.on('error', () => {})
     this.#listen()
   }
 
@@ -48,7 +50,7 @@ export class GrowingBytes extends Readable {
 
   /** That a blob is empty must have been verified too. */
   #allGiven(): boolean {
-    return this.#position > this.#last && (this.#arrival.size > 0 || this.#arrival.end?.kind === 'whole')
+    return this.#position > this.#last && (this.#arrival.size > 0 || this.#arrival.isVerified)
   }
 
   #listen(): void {

@@ -43,7 +43,9 @@ export async function openRemote(
   { storage, fetches, maxManifestBytes, metrics, log }: RemoteSurroundings,
 ): Promise<{ readonly repository: RemoteRepository } & AsyncDisposable> {
   const { blobs, metadata } = storage
-  const client = await openUpstream(config, observing(key, metrics), { maxManifestBytes })
+  const client = await namingPlace(`registry.repositories.${key}`, () =>
+    openUpstream(config, observing(key, metrics), { maxManifestBytes }),
+  )
   const upstream = withOutages(client, {
     ...config,
     noticed: (change, reason) => log.warn({ repository: key, reason }, `the upstream is ${change}`),
@@ -77,10 +79,19 @@ export async function openRemote(
   return { repository, [Symbol.asyncDispose]: () => client[Symbol.asyncDispose]() }
 }
 
+async function namingPlace<opened>(place: string, open: () => Promise<opened>): Promise<opened> {
+  try {
+    return await open()
+  } catch (cause) {
+    throw new Error(`${place}.${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+  }
+}
+
 function observing(repository: RepositoryKey, metrics: Metrics): UpstreamObserver {
+  const receivedBytes = metrics.upstreamReceivedBytes.labels(repository)
   return {
     answered: (outcome) => metrics.upstreamRequests.inc({ repository, outcome }),
-    received: (bytes) => metrics.upstreamReceivedBytes.inc({ repository }, bytes),
+    received: (bytes) => receivedBytes.inc(bytes),
     rateLimit: (limit, remaining) => {
       metrics.upstreamRateLimit.set({ repository }, limit)
       metrics.upstreamRateLimitRemaining.set({ repository }, remaining)

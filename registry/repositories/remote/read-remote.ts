@@ -4,7 +4,12 @@ import type { ImageName, ImageRef, Reference, RepositoryKey, Tag } from '../../d
 import type { TagSet } from '../../domain/tag-set.ts'
 import type { Page, ReferrerQuery } from '../../storage/metadata-store.ts'
 import type { BlobHandle, FoundManifest, Lookup, Reader, ReferrerPage, Removal, Repository } from '../repository.ts'
-import type { RemoteRepository } from './remote-repository.ts'
+
+/** The repository, and what it can do without asking anybody. */
+export interface WholeRemote extends Repository {
+  readonly removal: Removal
+  cachedTags(image: ImageName, after: string | undefined, limit: number): Promise<Page<Tag> | undefined>
+}
 
 /**
  * A remote repository as somebody may use it: what is not cached is fetched for those who may deploy, since that is what it comes to.
@@ -15,11 +20,11 @@ export class ReadRemote implements Repository {
   readonly kind = 'remote'
   readonly pushTarget = undefined
   readonly removal: Removal
-  readonly #whole: RemoteRepository
+  readonly #whole: WholeRemote
   readonly #reader: Reader
   readonly #isOther: boolean
 
-  constructor(whole: RemoteRepository, reader: Reader, namespaces: readonly string[]) {
+  constructor(whole: WholeRemote, reader: Reader, namespaces: readonly string[]) {
     this.key = whole.key
     this.removal = whole.removal
     this.#whole = whole
@@ -69,12 +74,12 @@ export class ReadRemote implements Repository {
     return this.#isOther ? { items: [], next: undefined } : this.#whole.referrers(image, query)
   }
 
-  async holders(image: ImageName): Promise<readonly ImageRef[]> {
-    return this.#whole.holders(image)
+  async holders(image: ImageName, digest: Digest): Promise<readonly ImageRef[]> {
+    return this.#whole.holders(image, digest)
   }
 
   async #mayFetch(image: ImageName): Promise<TagSet> {
-    return this.#reader.tagsOf('deploy', { repository: this.key, image }, [])
+    return this.#reader.mayFetch({ repository: this.key, image }, [])
   }
 
   /** Who asked only for what is here has been answered. */

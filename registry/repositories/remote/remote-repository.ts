@@ -7,7 +7,7 @@ import { CacheRemoval } from './cache-removal.ts'
 import { CachedBlobs, type BlobParts } from './cached-blobs.ts'
 import type { CachedLists } from './cached-lists.ts'
 import { CachedManifests } from './cached-manifests.ts'
-import { ReadRemote } from './read-remote.ts'
+import { ReadRemote, type WholeRemote } from './read-remote.ts'
 import type { Uses } from './uses.ts'
 
 export interface RemoteRepositoryParts extends BlobParts {
@@ -24,7 +24,7 @@ export interface RemoteRepositoryParts extends BlobParts {
 export type CountCache = (kind: 'manifest' | 'blob', outcome: 'hit' | 'miss' | 'stale' | 'absent' | 'failed') => void
 
 /** Caches the images of another registry. Everything that it has can be had again, so it can be deleted, and nothing can be pushed. */
-export class RemoteRepository implements Repository {
+export class RemoteRepository implements WholeRemote {
   readonly key: RepositoryKey
   readonly kind = 'remote'
   readonly pushTarget = undefined

@@ -1,4 +1,5 @@
 import type { BearerTokens, Realm } from './bearer-tokens.ts'
+import { BoundedMap } from './bounded-map.ts'
 import type { Challenge } from './challenge.ts'
 import type { Credentials } from './credentials.ts'
 import { basicAuthorization, type Login } from './login.ts'
@@ -15,6 +16,8 @@ interface Options extends RealmRule {
   readonly enableTokenAuthentication: boolean
 }
 
+const maxScopes = 10_000
+
 /** Remembers how the upstream wants us to authenticate, so that it need not say so each time. */
 export class Authentication {
   readonly #credentials: Credentials
@@ -22,7 +25,7 @@ export class Authentication {
   readonly #options: Options
   #way: { readonly kind: 'login' } | { readonly kind: 'token'; readonly realm: Realm } | undefined
   /** By the scope that we would ask for: those that the upstream asks for in its place. */
-  readonly #scopes = new Map<string, string>()
+  readonly #scopes = new BoundedMap<string>(maxScopes)
 
   constructor(credentials: Credentials, tokens: BearerTokens, options: Options) {
     this.#credentials = credentials

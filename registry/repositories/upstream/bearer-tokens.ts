@@ -1,4 +1,5 @@
 import { isObject, parseJson } from '../../domain/json.ts'
+import { BoundedMap } from './bounded-map.ts'
 import type { Credentials } from './credentials.ts'
 import { basicAuthorization, type Login } from './login.ts'
 import { UpstreamFailure } from './upstream.ts'
@@ -40,9 +41,9 @@ export class BearerTokens {
   readonly #ask: (request: RealmRequest) => Promise<RealmAnswer>
   readonly #credentials: Credentials
   readonly #now: () => number
-  readonly #kept = new Map<string, Kept>()
+  readonly #kept = new BoundedMap<Kept>(maxKept)
   readonly #flights = new Map<string, Promise<string>>()
-  readonly #resting = new Map<string, { readonly failure: UpstreamFailure; readonly until: number }>()
+  readonly #resting = new BoundedMap<{ readonly failure: UpstreamFailure; readonly until: number }>(maxKept)
 
   constructor(ask: (request: RealmRequest) => Promise<RealmAnswer>, credentials: Credentials, now: () => number) {
     this.#ask = ask
@@ -70,18 +71,12 @@ export class BearerTokens {
     try {
       const { token, lifeSeconds } = await this.#fetchAs(await this.#credentials.current(), realm, scope)
       const until = this.#now() + 1000 * (lifeSeconds - Math.min(10, lifeSeconds / 5))
-      this.#keep(key, { token, until })
+      this.#kept.set(key, { token, until })
       return token
     } catch (error) {
       if (error instanceof UpstreamFailure) this.#rest(error instanceof ScopeRefused ? key : place, error)
       throw error
     }
-  }
-
-  #keep(key: string, kept: Kept): void {
-    const oldest = this.#kept.keys().next()
-    if (this.#kept.size >= maxKept && !oldest.done) this.#kept.delete(oldest.value)
-    this.#kept.set(key, kept)
   }
 
   #refuseWhileResting(place: string): void {

@@ -8,7 +8,7 @@ export interface Challenge {
 
 const token = String.raw`[!#$%&'*+.^_\x60|~0-9A-Za-z-]+`
 const quoted = String.raw`"(?:[^"\\]|\\.)*"`
-const parameter = new RegExp(`^(${token})\\s*=\\s*(${quoted}|${token}|[^\\s,"]+)`)
+const parameter = new RegExp(`^(${token})\\s*=\\s*(${quoted}|[^\\s,="][^\\s,"]*)`)
 const scheme = new RegExp(`^(${token})(?=\\s|,|$)`)
 const token68 = /^[A-Za-z0-9._~+/-]+=*(?=\s*(?:,|$))/
 
@@ -25,7 +25,7 @@ export function parseChallenges(header: string | undefined): readonly Challenge[
     } else if (word !== undefined) {
       challenges.push({ scheme: word.toLowerCase(), parameters: new Map() })
       rest = rest.slice(word.length).trimStart()
-      const [credentials = ''] = parameter.test(rest) || scheme.test(rest) ? [] : (token68.exec(rest) ?? [])
+      const [credentials = ''] = parameter.test(rest) ? [] : (token68.exec(rest) ?? [])
       rest = skip(rest.slice(credentials.length))
     } else {
       return challenges

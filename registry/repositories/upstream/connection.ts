@@ -23,7 +23,7 @@ export interface Connection extends AsyncDisposable {
 
 const maxConnections = 256
 const maxIdleMs = 60_000
-/** Of a connection that was kept and has ended meanwhile; nothing was done then, and asking again is safe. */
+/** Mostly of a connection that was kept and has ended meanwhile. What only asks is asked once more, without waiting. */
 const brokenKept: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 
 /** Connections over HTTP/1.1, kept for what comes next. Throws when something that the configuration names cannot be read. */

@@ -37,7 +37,8 @@ async function outputOf(program: string, words: readonly string[], input: string
 }
 
 function endOf({ code, killed }: { readonly code?: unknown; readonly killed?: boolean }): string {
-  if (killed) return `took longer than ${timeoutMs / 1000} s or said too much`
+  if (code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') return 'said too much'
+  if (killed) return `took longer than ${timeoutMs / 1000} s`
   return typeof code === 'number' ? `ended with status ${code}` : `cannot be run (${String(code)})`
 }
 

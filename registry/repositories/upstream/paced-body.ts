@@ -1,4 +1,4 @@
-import { pipeline, Transform, type Readable, type TransformCallback } from 'node:stream'
+import { finished, Readable } from 'node:stream'
 import { reasonOf } from './failures.ts'
 import { Pace, type PaceLimits } from './pace.ts'
 import { UpstreamFailure } from './upstream.ts'
@@ -21,29 +21,19 @@ const bufferedBytes = 256 * 1024
  * come is read before the error: it need not come again.
  */
 export function pacedBody(source: Readable, options: BodyOptions): Readable {
-  const body = new PacedBody(source, options)
-  source.on('error', () => undefined) // which `body` tells
-  pipeline(untilBroken(source, body), body, () => undefined)
-  return body
+  return new PacedBody(source, options)
 }
 
-async function* untilBroken(source: Readable, body: PacedBody): AsyncGenerator<Buffer> {
-  try {
-    for await (const chunk of source as AsyncIterable<Buffer>) yield chunk
-  } catch (error) {
-    body.breakOff(error)
-  }
-}
-
-class PacedBody extends Transform {
+/** Takes what is there at once, since a gibibyte comes in 65,000 pieces: a pipe costs more than all that is done here. */
+class PacedBody extends Readable {
   readonly #source: Readable
   readonly #options: BodyOptions
   readonly #pace: Pace
   readonly #watch: NodeJS.Timeout
   #bytes = 0
+  #isWanted = true
+  /** To be told when all has been read that came before. */
   #broken: UpstreamFailure | undefined
-  /** When all has been read that came before. */
-  #fail: (() => void) | undefined
 
   constructor(source: Readable, options: BodyOptions) {
     super({ highWaterMark: bufferedBytes })
@@ -53,48 +43,50 @@ class PacedBody extends Transform {
     const { silenceMs, windowMs } = options.limits
     this.#watch = setInterval(() => this.#look(), Math.max(20, Math.min(1000, silenceMs / 4, windowMs / 4)))
     this.#watch.unref()
-  }
-
-  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
-    const { length, received } = this.#options
-    this.#bytes += chunk.length
-    this.#pace.received(chunk.length)
-    received(chunk.length)
-    if (length !== undefined && this.#bytes > length) return done(this.#wrongLength())
-    if (!this.push(chunk)) this.#pace.hold()
-    return done()
-  }
-
-  /** The source has nothing more, and not all has come. */
-  breakOff(error: unknown): void {
-    this.#broken = this.#failure(reasonOf(error), error)
+    source.on('readable', () => this.#take())
+    finished(source, { writable: false }, (error) => this.#end(error ?? undefined))
   }
 
   override read(size?: number): unknown {
     const chunk: unknown = super.read(size)
-    if (this.readableLength === 0) this.#fail?.()
+    if (this.#broken && this.readableLength === 0) this.destroy(this.#broken)
     return chunk
   }
 
-  override _read(size: number): void {
+  override _read(): void {
     this.#pace.resume()
-    super._read(size)
+    this.#isWanted = true
+    this.#take()
   }
 
-  override _flush(done: TransformCallback): void {
-    clearInterval(this.#watch)
-    const { length } = this.#options
-    const failure = this.#broken ?? (length !== undefined && this.#bytes !== length ? this.#wrongLength() : undefined)
-    if (!failure || this.readableLength === 0) return done(failure)
-    this.#fail = () => {
-      this.#fail = undefined
-      done(failure)
+  #take(): void {
+    while (this.#isWanted && !this.destroyed) {
+      const chunk = this.#source.read() as Buffer | null
+      if (chunk === null) return
+      const { length, received } = this.#options
+      this.#bytes += chunk.length
+      this.#pace.received(chunk.length)
+      received(chunk.length)
+      if (length !== undefined && this.#bytes > length) return void this.destroy(this.#wrongLength())
+      this.#isWanted = this.push(chunk)
+      if (!this.#isWanted) this.#pace.hold()
     }
+  }
+
+  #end(error: Error | undefined): void {
+    clearInterval(this.#watch)
+    if (this.destroyed) return
+    const { length } = this.#options
+    const isWrong = length !== undefined && this.#bytes !== length
+    const failure = error ? this.#failure(reasonOf(error), error) : isWrong ? this.#wrongLength() : undefined
+    if (!failure) this.push(null)
+    else if (this.readableLength === 0) this.destroy(failure)
+    else this.#broken = failure
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     clearInterval(this.#watch)
-    this.#source.destroy() // at once, also while it is waited for
+    this.#source.destroy()
     if (error instanceof UpstreamFailure) this.#options.failed(error)
     return done(error)
   }

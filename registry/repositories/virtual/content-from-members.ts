@@ -22,6 +22,7 @@ export class ContentFromMembers {
   readonly #image: ImageName
   readonly #pushers: PushRights
   readonly #taken = new Set<Digest>()
+  #isRefused = false
 
   constructor(parts: Parts, image: ImageName, rights: PushRights) {
     this.#parts = parts
@@ -36,15 +37,17 @@ export class ContentFromMembers {
   }
 
   /**
-   * What no member has is left for the target to miss. Throws MANIFEST_INVALID, what a member that has it fails with, and what the
-   * target refuses to take.
+   * What no member has is left for the target to miss, and nothing is looked for after it: one manifest may name very much. Throws
+   * MANIFEST_INVALID, what a member that has it fails with, and what the target refuses to take.
    */
   async takeWhatIsNamed({ mediaType, bytes }: Manifest): Promise<void> {
     const { blobs, entries } = parseManifest(mediaType, bytes)
     await atOnce(blobsAtOnce, blobs, async (digest) => {
-      if (!(await this.#has(digest, 'blob'))) await this.#takeBlob(digest)
+      if (this.#isRefused || (await this.#has(digest, 'blob'))) return
+      await this.#takeBlob(digest)
     })
     for (const digest of entries) {
+      if (this.#isRefused) return
       if ((await this.#has(digest, 'manifest')) || (await this.#has(digest, 'blob'))) continue
       if (!(await this.#takeManifest(digest))) await this.#takeBlob(digest)
     }
@@ -63,11 +66,13 @@ export class ContentFromMembers {
     return found !== undefined
   }
 
+  /** False when no member has such a manifest. */
   async #takeManifest(digest: Digest): Promise<boolean> {
     const { source, target } = this.#parts
     const found = await source.manifest(this.#image, { digest })
     if (!found) return false
     await this.takeWhatIsNamed(found)
+    if (this.#isRefused) return true
     await target.putManifest(this.#image, found, [], this.rights)
     this.#taken.add(digest)
     return true
@@ -75,7 +80,10 @@ export class ContentFromMembers {
 
   async #takeBlob(digest: Digest): Promise<void> {
     const blob = await this.#parts.source.blob(this.#image, digest)
-    if (!blob) return
+    if (!blob) {
+      this.#isRefused = true
+      return
+    }
     if (blob.growth) await readToEnd(blob)
     if (!(await this.#mount(digest))) await this.#copy(digest, blob)
     this.#taken.add(digest)

@@ -72,5 +72,9 @@ export class Sight {
 
 function readerThrough(key: RepositoryKey, reader: Reader): Reader {
   const { namespace } = reader
-  return { namespace, tagsOf: (action, of, through) => reader.tagsOf(action, of, [key, ...through]) }
+  return {
+    namespace,
+    tagsOf: (action, of, through) => reader.tagsOf(action, of, [key, ...through]),
+    mayFetch: (of, through) => reader.mayFetch(of, [key, ...through]),
+  }
 }

@@ -28,6 +28,11 @@ export interface VirtualSettings {
   readonly resolveTagsBy: 'order' | 'newest'
 }
 
+interface Search extends Lookup {
+  /** Whom to ask when nobody has it here: all members, or those where a manifest that is here leads to it. */
+  readonly elsewhere: 'everywhere' | 'where it is named'
+}
+
 /**
  * Several repositories behind one key. What somebody may see here is what they may read in the members, each by itself; without a reader
  * it is everything.
@@ -63,11 +68,14 @@ export class VirtualRepository implements Repository {
 
   async manifest(image: ImageName, reference: Reference, lookup: Lookup = {}): Promise<FoundManifest | undefined> {
     if ('tag' in reference) return this.#tagged(image, reference.tag, lookup)
-    return this.#find(image, reference.digest, lookup, (member, lookup) => member.manifest(image, reference, lookup))
+    const search = { ...lookup, elsewhere: 'everywhere' } as const
+    return this.#find(image, reference.digest, search, (member, lookup) => member.manifest(image, reference, lookup))
   }
 
   async blob(image: ImageName, digest: Digest, lookup: Lookup = {}): Promise<BlobHandle | undefined> {
-    return this.#find(image, digest, lookup, (member, lookup) => member.blob(image, digest, lookup))
+    // Who pushes asks whether each new layer is there, and no upstream is to learn of these.
+    const elsewhere = lookup.use === 'rely' ? 'where it is named' : 'everywhere'
+    return this.#find(image, digest, { ...lookup, elsewhere }, (member, lookup) => member.blob(image, digest, lookup))
   }
 
   async tagTime(image: ImageName, tag: Tag): Promise<Date | undefined> {
@@ -174,7 +182,7 @@ export class VirtualRepository implements Repository {
   async #find<found>(
     image: ImageName,
     digest: Digest,
-    lookup: Lookup,
+    { elsewhere, ...lookup }: Search,
     find: (member: Repository, lookup: Lookup) => Promise<found | undefined>,
   ): Promise<found | undefined> {
     const question = this.#question()
@@ -188,7 +196,9 @@ export class VirtualRepository implements Repository {
       if (found !== undefined) return found
     }
     if (lookup.from === 'here') return question.absence()
-    for (const seen of await this.#likelyFirst(members, image, digest)) {
+    const likely = await this.#likely(members, image, digest)
+    const others = elsewhere === 'where it is named' ? [] : members.filter((seen) => !likely.includes(seen))
+    for (const seen of [...likely, ...others]) {
       const found = seen.repository.kind === 'local' ? undefined : await ask(seen, 'anywhere')
       if (found !== undefined) return found
     }
@@ -196,10 +206,9 @@ export class VirtualRepository implements Repository {
   }
 
   /** Where a manifest that is here leads to it; so that not every upstream is asked for each blob of an image that another one has. */
-  async #likelyFirst(members: readonly SeenMember[], image: ImageName, digest: Digest): Promise<readonly SeenMember[]> {
+  async #likely(members: readonly SeenMember[], image: ImageName, digest: Digest): Promise<readonly SeenMember[]> {
     const held = await this.#ofEach(members, (member) => member.tagsHolding(image, digest))
-    const isLikely = (_: SeenMember, index: number) => (held[index]?.length ?? 0) > 0
-    return [...members.filter(isLikely), ...members.filter((seen, index) => !isLikely(seen, index))]
+    return members.filter((_, index) => (held[index]?.length ?? 0) > 0)
   }
 
   #imagesIn(member: Member, after: string | undefined, limit: number, question: Question) {

@@ -10,7 +10,11 @@ import { descriptor, digestOfBytes, ociManifest, tinyImage, type TinyImage } fro
 import { accessToken, addUser, onAccess, target, userNamed } from '../../helpers/users.ts'
 
 const registry = await startTestRegistry({
-  repositories: { 'docker-local': { type: 'local' }, 'docker-prod': { type: 'local' } },
+  repositories: {
+    'docker-local': { type: 'local' },
+    'docker-prod': { type: 'local' },
+    all: { type: 'virtual', members: ['docker-prod', 'docker-local'], deployTo: 'docker-local' },
+  },
 })
 after(() => registry[Symbol.asyncDispose]())
 const { admin, anonymous } = registry
@@ -217,10 +221,13 @@ for (const [path, status] of [
 
 const [absent, hiddenDigest] = [digestOfBytes('absent'), hidden.digest]
 const upload = '6f1c1d7e-4f0e-4bb5-9d9c-0b8b0f1f0a11'
+const virtually = (client: RegistryClient) => client.at('/artifactory/api/docker/all/v2')
 for (const [who, client, pairs] of [
   ['anonymous', anonymous, ofNobody()],
   ['a user without rights', mallory, ofNobody()],
   ['a user with rights to a part', dev, [...ofNobody(), ...ofPart()]],
+  ['a user without rights, through a virtual repository,', virtually(mallory), throughAll(ofNobody())],
+  ['a user with rights to a part, through a virtual repository,', virtually(dev), throughAll(ofPart())],
 ] as const)
   test(`to ${who} what may not be known and what is not there are one answer to the byte, apart from the names asked for`, async () => {
     for (const [method, there, notThere] of pairs) {
@@ -232,6 +239,11 @@ for (const [who, client, pairs] of [
   })
 
 type Pair = readonly [method: string, there: string, notThere: string]
+
+function throughAll(pairs: Iterable<Pair>): readonly Pair[] {
+  const virtual = (path: string) => path.replace('/docker-local/', '/all/')
+  return [...pairs].map(([method, there, notThere]) => [method, virtual(there), virtual(notThere)])
+}
 
 /** Of an image, or repository, that nothing is known of. */
 function* ofNobody(): Generator<Pair> {
@@ -320,6 +332,8 @@ function indexOf(...digests: readonly string[]): TinyImage {
 for (const [who, client] of [
   ['who may read and push to a part', dev],
   ['who may push to all of it and read a part', mixed],
+  ['who may read and push to a part, by a virtual repository,', virtually(dev)],
+  ['who may push to all of it and read a part, by a virtual repository,', virtually(mixed)],
 ] as const)
   test(`one ${who} does not come to the rest by a manifest of their own`, async () => {
     const own = indexOf(hiddenDigest)
@@ -539,7 +553,7 @@ test("a limited token of an admin's is none at what is for admins, and takes onl
     const listed = await client.at('/artifactory').ask('GET', 'api/repositories')
     assert.deepEqual(
       (listed.json() as readonly { readonly key: string }[]).map(({ key }) => key),
-      ['docker-local'],
+      ['docker-local', 'all'],
     )
     assert.equal(await statusOf(client, 'GET', 'public/hello/manifests/1'), 200)
     assert.equal(await statusOf(client, 'GET', 'closed/manifests/v1'), 403)

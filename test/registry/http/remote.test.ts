@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { FaultyUpstream, type FaultyUpstreamOptions } from '../../helpers/faulty-upstream.ts'
-import { startTestRegistry } from '../../helpers/registry.ts'
+import { eventually } from '../../helpers/eventually.ts'
+import { startTestRegistry, type TestRegistry } from '../../helpers/registry.ts'
 import type { Answer, RegistryClient } from '../../helpers/registry-client.ts'
 import { descriptor, digestOfBytes, ociManifest, tinyImage } from '../../helpers/tiny-image.ts'
-import { status, tooMany } from '../../helpers/upstream/faults.ts'
+import { status, tooMany, truncated } from '../../helpers/upstream/faults.ts'
 import { onAccess, target } from '../../helpers/users.ts'
 
 const image = tinyImage('one')
@@ -38,6 +41,14 @@ async function pull(client: RegistryClient, reference = '1'): Promise<readonly A
   const answers = [await client.ask('GET', `team/app/manifests/${reference}`)]
   for (const blob of [config, layer]) answers.push(await client.ask('GET', `team/app/blobs/${blob}`))
   return answers
+}
+
+/** A client has a blob whole a moment before the repository keeps it. */
+async function kept({ registry }: { readonly registry: TestRegistry }): Promise<void> {
+  await eventually('all that came in is kept', async () => {
+    using database = new DatabaseSync(join(registry.dataDirectory, 'caisson.db'), { readOnly: true })
+    return database.prepare('select 1 from uploads').get() === undefined
+  })
 }
 
 const caches = (answers: readonly Answer[]) => answers.map(({ headers }) => headers['x-cache'])
@@ -189,12 +200,27 @@ test('64 clients at once cause one request for the manifest and one for each blo
 test('a blob that another image of the upstream has brought is not fetched again, if the upstream has it for this one too', async () => {
   await using it = await setUp()
   await pull(it.client)
+  await kept(it)
   it.upstream.content.push('team/other', '1', image)
   assert.equal((await it.client.ask('GET', 'team/other/manifests/1')).status, 200)
   const answer = await it.client.ask('GET', `team/other/blobs/${layer}`)
   assert.deepEqual([answer.status, answer.headers['x-cache']], [200, 'HIT'])
   assert.equal(it.upstream.count('GET', 'blob'), 2)
   assert.equal((await it.client.ask('GET', `team/third/blobs/${layer}`)).status, 404)
+})
+
+test('what had come in of a blob goes when another image has brought it meanwhile', async () => {
+  await using it = await setUp()
+  it.upstream.content.push('team/other', '1', image)
+  assert.equal((await it.client.ask('GET', 'team/other/manifests/1')).status, 200)
+  const faults = [truncated(4), status(401)]
+  it.upstream.break('blob', (answer, path) => faults.shift()?.(answer, path) ?? answer)
+  await assert.rejects(it.client.ask('GET', `team/other/blobs/${layer}`))
+  assert.equal((await it.registry.uploads()).length, 1)
+
+  await pull(it.client)
+  assert.equal((await it.client.ask('GET', `team/other/blobs/${layer}`)).headers['x-cache'], 'HIT')
+  assert.deepEqual(await it.registry.uploads(), [])
 })
 
 test('a blob of this registry is fetched nevertheless: its digest alone gives nothing', async () => {
@@ -333,6 +359,7 @@ test('who may only read gets what is cached', async () => {
   assert.equal(it.upstream.requests.length, 0)
 
   await pull(it.admin)
+  await kept(it)
   assert.deepEqual(caches(await pull(it.client)), ['HIT', 'HIT', 'HIT'])
 })
 

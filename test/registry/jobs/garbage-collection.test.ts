@@ -10,7 +10,7 @@ import {
   type CollectionSummary,
 } from '../../../registry/jobs/garbage-collection.ts'
 import { openMetrics } from '../../../registry/metrics.ts'
-import { allOf, keep } from '../../contracts/blob-store.ts'
+import { allOf, keep, sha256 } from '../../contracts/blob-store.ts'
 import { keyOf, ref } from '../../contracts/metadata-store.ts'
 import { temporaryStorage } from '../repositories/storage.ts'
 
@@ -137,4 +137,29 @@ test('what it does by itself: garbage as often as configured, abandoned uploads 
   assert.deepEqual(await allOf(soon.blobs.listUploads()), [])
   assert.match(await soon.metrics.text(), /^caisson_uploads_expired_total 1$/m)
   assert.deepEqual([soon.lines[0]?.msg, soon.lines[0]?.uploads], ['abandoned uploads were removed', 1])
+})
+
+test('a blob that was fetched goes unless a cached manifest names it, whatever else that names and is not here', async () => {
+  await using it = await startCollecting()
+  const hub = ref('hub', 'app')
+  for (const content of ['named', 'unnamed']) {
+    const digest = await keep(it.blobs, content)
+    await it.metadata.linkBlob(hub, digest, content.length)
+  }
+  const manifest = { digest: sha256('manifest'), mediaType: 'a/b', bytes: Buffer.from('manifest') }
+  const contents = { blobs: [sha256('named'), sha256('never fetched')], entries: [sha256('nor this')] }
+  await it.metadata.cacheManifest(
+    hub,
+    manifest,
+    { ...contents, subject: undefined, artifactType: undefined },
+    undefined,
+  )
+  assert.partialDeepStrictEqual(await collectAll(it.garbage), { manifests: 0, links: 1 })
+  assert.ok(await it.metadata.findBlob(hub, sha256('named')))
+  assert.equal(await it.metadata.findBlob(hub, sha256('unnamed')), undefined)
+  assert.ok(await it.metadata.findManifest(hub, manifest))
+
+  await it.metadata.uncacheManifest(hub, manifest)
+  assert.partialDeepStrictEqual(await collectAll(it.garbage), { manifests: 0, links: 1 })
+  assert.equal(await it.metadata.hasImage(hub), false)
 })

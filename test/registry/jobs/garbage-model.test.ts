@@ -20,6 +20,11 @@ const simple: fc.Arbitrary<Simple> = fc.oneof(
   { arbitrary: fc.record({ do: always('mount'), image, blob, from: image }), weight: 2 },
   { arbitrary: fc.record({ do: always('delete tag'), image, tag }), weight: 2 },
   { arbitrary: fc.record({ do: always('delete image'), image }), weight: 1 },
+  {
+    arbitrary: fc.record({ do: always('cache'), image, manifest, tag: fc.option(tag, { nil: undefined }) }),
+    weight: 2,
+  },
+  { arbitrary: fc.record({ do: always('uncache'), image, manifest }), weight: 1 },
 )
 const crash = fc.record({ do: always('crash') })
 const push = fc.record({ do: always('push'), image, blob })

@@ -39,6 +39,8 @@ interface Timed {
 
 class Image {
   readonly manifests = new Map<ManifestName, Timed>()
+  /** Those of another registry, of which the image need not have everything. */
+  readonly cached = new Set<ManifestName>()
   readonly tags = new Map<TagName, ManifestName>()
   readonly links = new Map<BlobName, Timed>()
 
@@ -100,12 +102,24 @@ export class Model {
   put(name: ImageName, manifest: ManifestName, tags: readonly TagName[]): Outcome {
     const image = this.image(name)
     const { blobs, entries } = shapes[manifest]
+    const whole = image.manifests.has(manifest) && !image.cached.has(manifest)
+    if (whole) return this.#keep(image, manifest, tags)
     if (!blobs.every((blob) => image.links.has(blob)) || !entries.every((entry) => image.manifests.has(entry)))
       return 'refused'
-    this.#change(() => {
-      image.manifests.set(manifest, { since: this.now })
-      for (const tag of tags) image.tags.set(tag, manifest)
-    })
+    image.cached.delete(manifest)
+    return this.#keep(image, manifest, tags)
+  }
+
+  cache(name: ImageName, manifest: ManifestName, tag: TagName | undefined): Outcome {
+    const image = this.image(name)
+    image.cached.add(manifest)
+    return this.#keep(image, manifest, tag === undefined ? [] : [tag])
+  }
+
+  uncache(name: ImageName, manifest: ManifestName): Outcome {
+    const image = this.image(name)
+    if (!image.manifests.has(manifest)) return 'absent'
+    this.#change(() => this.#remove(image, manifest))
     return 'done'
   }
 
@@ -158,8 +172,17 @@ export class Model {
       .map(([thing]) => thing)
   }
 
+  #keep(image: Image, manifest: ManifestName, tags: readonly TagName[]): Outcome {
+    this.#change(() => {
+      image.manifests.set(manifest, { since: this.now })
+      for (const tag of tags) image.tags.set(tag, manifest)
+    })
+    return 'done'
+  }
+
   #remove(image: Image, manifest: ManifestName): void {
     image.manifests.delete(manifest)
+    image.cached.delete(manifest)
     for (const [tag, tagged] of image.tags) if (tagged === manifest) image.tags.delete(tag)
   }
 

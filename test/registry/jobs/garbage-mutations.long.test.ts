@@ -96,9 +96,15 @@ const mutations: readonly (Mutation & { readonly without: string })[] = [
   },
   {
     without: 'a tag that moves on leaving its manifest to review',
-    file: 'registry/storage/sql-manifests.ts',
+    file: 'registry/storage/sql-kept-manifests.ts',
     find: 'if (before !== undefined && before !== digest) await reviewManifest(db, image_id, before, updated_at)',
     replace: '',
+  },
+  {
+    without: 'a push of what was only cached being refused while it is not whole',
+    file: 'registry/storage/sql-manifests.ts',
+    find: 'const cached = await leaveCache(db, imageId, manifest.digest)',
+    replace: 'const cached = false',
   },
   {
     without: 'a manifest that goes leaving what it holds to review',

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { Digest } from '../../../registry/domain/digest.ts'
 import { RegistryError } from '../../../registry/domain/errors.ts'
-import type { Manifest } from '../../../registry/domain/manifest.ts'
+import { parseManifest, type Manifest } from '../../../registry/domain/manifest.ts'
 import { parseImageName, parseTag } from '../../../registry/domain/names.ts'
 import { Collector } from '../../../registry/jobs/collector.ts'
 import { expireUploads } from '../../../registry/jobs/upload-expiry.ts'
@@ -44,7 +44,17 @@ export type Simple =
       readonly manifest: ManifestName
       readonly tags: readonly TagName[]
     }
-  | { readonly do: 'rely on manifest' | 'delete manifest'; readonly image: ImageName; readonly manifest: ManifestName }
+  | {
+      readonly do: 'rely on manifest' | 'delete manifest' | 'uncache'
+      readonly image: ImageName
+      readonly manifest: ManifestName
+    }
+  | {
+      readonly do: 'cache'
+      readonly image: ImageName
+      readonly manifest: ManifestName
+      readonly tag: TagName | undefined
+    }
   | { readonly do: 'delete tag'; readonly image: ImageName; readonly tag: TagName }
   | { readonly do: 'delete image'; readonly image: ImageName }
   | { readonly do: 'crash' }
@@ -310,6 +320,10 @@ export class World implements AsyncDisposable {
         return model.mount(command.image, command.blob, command.from)
       case 'put':
         return model.put(command.image, command.manifest, command.tags)
+      case 'cache':
+        return model.cache(command.image, command.manifest, command.tag)
+      case 'uncache':
+        return model.uncache(command.image, command.manifest)
       case 'rely on manifest':
         return model.relyOnManifest(command.image, command.manifest)
       case 'delete manifest':
@@ -321,6 +335,7 @@ export class World implements AsyncDisposable {
 
   async #ask(command: Exclude<Simple, { do: 'crash' | 'delete image' }>): Promise<Outcome> {
     const repository = this.#repository(command.image)
+    const of = { repository: keyOf(command.image), image: app }
     const done = (found: unknown): Outcome => (found ? 'done' : 'absent')
     try {
       switch (command.do) {
@@ -335,6 +350,15 @@ export class World implements AsyncDisposable {
         case 'put':
           await repository.putManifest(app, manifestOf(command.manifest), command.tags.map(parseTag))
           return 'done'
+        case 'cache': {
+          const manifest = manifestOf(command.manifest)
+          const contents = parseManifest(manifest.mediaType, manifest.bytes)
+          const tag = command.tag === undefined ? undefined : parseTag(command.tag)
+          await this.#storage.metadata.cacheManifest(of, manifest, contents, tag)
+          return 'done'
+        }
+        case 'uncache':
+          return done(await this.#storage.metadata.uncacheManifest(of, { digest: manifestOf(command.manifest).digest }))
         case 'rely on manifest':
           return done(await repository.manifest(app, { digest: manifestOf(command.manifest).digest }, { use: 'rely' }))
         case 'delete manifest':

@@ -31,6 +31,17 @@ test('what is as it was pushed is left alone', async () => {
   assert.ok(!existsSync(world.quarantined('hello')))
 })
 
+test('what was never fetched of a cached image is not missed', async () => {
+  await using world = await openWorld()
+  const hub = ref('docker-hub', 'app')
+  const manifest = { digest: sha256('manifest'), mediaType: 'a/b', bytes: Buffer.from('manifest') }
+  const contents = { blobs: [sha256('layer')], entries: [sha256('entry')], subject: undefined, artifactType: undefined }
+  await world.metadata.cacheManifest(hub, manifest, contents, undefined)
+  const id = await upload(world.blobs, 'lay')
+  await world.metadata.addUpload(hub, id, { fetches: sha256('layer') })
+  assert.deepEqual(await world.scrub(), { blobs: 0, bytes: 0, manifests: 1, ...nothingIsWrong })
+})
+
 test('wrong bytes go into quarantine, where they stay, and whoever misses them is told', async () => {
   await using world = await openWorld()
   await world.push('hello')

@@ -105,6 +105,29 @@ test('what a killed push has put beyond the quota becomes garbage', async () => 
   assert.deepEqual(await uploadsIn(storage), { files: [], rows: [] })
 })
 
+test('a fetch of a blob that was killed on its way goes on where it was', async () => {
+  await using storage = await temporaryStorage()
+  const id = await storage.blobs.begin('sha256')
+  await storage.metadata.addUpload(app, id, { fetches: hello })
+  await storage.blobs.append(id, 0, streamOf('hel'))
+  await recoverUploads(storage, () => undefined)
+  assert.equal(await storage.metadata.findFetch(app, hello), id)
+  assert.equal(await storage.blobs.size(id), 3)
+})
+
+test('a fetched blob that lies in place is given to its image, and fetched no more', async () => {
+  await using storage = await temporaryStorage()
+  const id = await storage.blobs.begin('sha256')
+  await storage.metadata.addUpload(app, id, { fetches: hello })
+  await storage.blobs.append(id, 0, streamOf('hello'))
+  await storage.metadata.expectBlob(id, hello)
+  await commit(storage.blobs, id, hello)
+  await recoverUploads(storage, () => undefined)
+  assert.deepEqual(await storage.metadata.findBlob(app, hello), { size: 5 })
+  assert.equal(await storage.metadata.findFetch(app, hello), undefined)
+  assert.deepEqual(await uploadsIn(storage), { files: [], rows: [] })
+})
+
 test('recovery that is itself broken off is done again', async () => {
   await using storage = await temporaryStorage()
   const [first, second] = [await committed(storage), await committed(storage)].sort()

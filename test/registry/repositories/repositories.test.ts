@@ -73,3 +73,32 @@ test('whoever uses a local (apiVersion v1) repository is told that it is not ser
   await assert.rejects(repository.tags(image, undefined, 10), refusal)
   await assert.rejects(repository.images(undefined, 10), refusal)
 })
+
+const virtualOf = (members: readonly string[]) => ({ type: 'virtual', members })
+const open = (repositories: object) => setUp(registrySection.parse({ repositories }))
+
+test('a virtual repository may be named before its members, which may be virtual too', async () => {
+  await using it = await open({ outer: virtualOf(['inner']), inner: virtualOf(['local']), local: { type: 'local' } })
+  const target = it.repositories.find('local')?.pushTarget
+  await target?.putManifest(image, { digest: sha256('{}'), mediaType: 'a/b', bytes: Buffer.from('{}') }, [
+    parseTag('v1'),
+  ])
+  assert.deepEqual((await it.repositories.find('outer')?.tags(image, undefined, 10))?.items, ['v1'])
+  assert.deepEqual(
+    it.repositories.list().map(({ key }) => key),
+    ['outer', 'inner', 'local'],
+  )
+})
+
+test('members that are not served are left out', async () => {
+  await using it = await open({ all: virtualOf(['old']), old: { type: 'local', apiVersion: 'v1' } })
+  assert.deepEqual(await it.repositories.find('all')?.images(undefined, 10), { items: [], next: undefined })
+})
+
+test('members that there are not, or that lead back, are refused', async () => {
+  const loop = { a: virtualOf(['b']), b: virtualOf(['c']), c: virtualOf(['b']) }
+  await assert.rejects(open(loop), { message: 'members lead back to where they began: a > b > c > b' })
+  await assert.rejects(open({ a: virtualOf(['b']) }), {
+    message: 'there is no repository "b", which a has as a member',
+  })
+})

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { globSync, readdirSync, readlinkSync } from 'node:fs'
 import { readFile, statfs, writeFile } from 'node:fs/promises'
 import { isAbsolute, join, relative } from 'node:path'
-import { Readable } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import { test } from 'node:test'
 import { encodedOf } from '../../../registry/domain/digest.ts'
 import { openFilesystemBlobs } from '../../../registry/storage/filesystem-blobs.ts'
@@ -86,6 +86,21 @@ test(
     await commit(store, id, sha512(Buffer.concat([mebibyte, Buffer.from('the end')])))
   },
 )
+
+test('whoever reads along is told of a full disk, however long the next bytes take', async () => {
+  await using directory = await temporaryDirectory()
+  const paths = { blobs: join(directory.path, 'blobs'), uploads: join(directory.path, 'uploads') }
+  await using store = await openFilesystemBlobs(paths, Number.MAX_SAFE_INTEGER)
+  const id = await store.begin('sha256')
+  const bytes = new PassThrough()
+  bytes.write('hello')
+  await assert.rejects(
+    store.append(id, 0, bytes, () => {}),
+    { code: 'STORAGE_FULL' },
+  )
+  assert.equal(await store.size(id), 0)
+  bytes.destroy()
+})
 
 test('directories that lie on two file systems are refused', { skip: noTinyFilesystem }, async () => {
   await using directory = await temporaryDirectory()

@@ -42,6 +42,16 @@ test('an image that was pushed can be pulled', async () => {
   assert.equal(await readFile(blob?.path() ?? '', 'utf8'), 'layer')
 })
 
+test('it is known when a tag has moved', async () => {
+  await using it = await setUp()
+  const before = Date.now()
+  await pushImage(it.local, app)
+  const time = await it.local.tagTime(app, tag)
+  assert.ok(time && time.getTime() >= before && time.getTime() <= Date.now())
+  assert.equal(await it.local.tagTime(other, tag), undefined)
+  assert.equal(await it.local.tagTime(app, parseTag('2.0')), undefined)
+})
+
 test('a blob is not there for an image that it is not linked to, however well its digest is known', async () => {
   await using it = await setUp()
   await pushBlob(it.local, app, 'layer')

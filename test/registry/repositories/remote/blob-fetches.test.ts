@@ -1,24 +1,30 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { RegistryError } from '../../../../registry/domain/errors.ts'
 import { expireUploads } from '../../../../registry/jobs/upload-expiry.ts'
+import { recoverUploads } from '../../../../registry/jobs/upload-recovery.ts'
 import type { BlobSource } from '../../../../registry/repositories/remote/blob-fetch.ts'
 import { BlobFetches } from '../../../../registry/repositories/remote/blob-fetches.ts'
 import type { BlobHandle } from '../../../../registry/repositories/repository.ts'
 import type { BlobStore } from '../../../../registry/storage/blob-store.ts'
+import { openFilesystemBlobs } from '../../../../registry/storage/filesystem-blobs.ts'
 import { allOf, sha256, streamOf } from '../../../contracts/blob-store.ts'
 import { ref } from '../../../contracts/metadata-store.ts'
 import { keepLog } from '../../../helpers/kept-log.ts'
 import { descriptorsFallTo, openDescriptors } from '../../../helpers/open-descriptors.ts'
+import { noTinyFilesystem, tinyFilesystem } from '../../../helpers/tiny-filesystem.ts'
 import { temporaryStorage } from '../storage.ts'
+import { patternOf, sizeOfPattern } from './pattern.ts'
 import { byHand, fromStart, lost, ranged, scriptedSource, unreachable } from './scripted-source.ts'
 
 const [app, other] = [ref('docker-hub', 'app'), ref('docker-hub', 'other')]
-const content = patterned(3_000_000)
+const content = patternOf(sizeOfPattern)
 const digest = sha256(content)
 const everything = new Date(Date.now() + 86_400_000)
 
@@ -30,20 +36,33 @@ function patterned(size: number): Buffer {
 async function setUp(pausesMs: readonly number[] = [0, 0, 0, 0, 0], now?: () => Date) {
   const storage = await temporaryStorage()
   const kept = keepLog()
-  const open = (blobs: BlobStore = storage.blobs) =>
-    new BlobFetches({ blobs, metadata: storage.metadata }, kept.log, now, pausesMs)
+  const opened: BlobFetches[] = []
+  const open = (blobs: BlobStore = storage.blobs) => {
+    const fetches = new BlobFetches({ blobs, metadata: storage.metadata }, kept.log, now, pausesMs)
+    opened.push(fetches)
+    return fetches
+  }
+  /** Readers have all before it is durable, and a blob. */
+  const settled = async () => void (await Promise.all(opened.map((fetches) => fetches.settled())))
   return {
     storage,
     kept,
     /** As a restart does. */
     open,
     fetches: open(),
-    leftovers: async () => [
-      ...(await allOf(storage.blobs.listUploads())).map(({ id }) => id),
-      ...(await storage.metadata.listUploadOwners()).map(({ id }) => id),
-      ...openIn(storage.directory),
-    ],
-    [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),
+    settled,
+    leftovers: async () => {
+      await settled()
+      return [
+        ...(await allOf(storage.blobs.listUploads())).map(({ id }) => id),
+        ...(await storage.metadata.listUploadOwners()).map(({ id }) => id),
+        ...openIn(storage.directory),
+      ]
+    },
+    [Symbol.asyncDispose]: async () => {
+      await settled()
+      await storage[Symbol.asyncDispose]()
+    },
   }
 }
 
@@ -100,6 +119,7 @@ test('64 readers of one blob ask the upstream once; each reads all or its part, 
   for (const all of await Promise.all(others.map((other) => buffer(other)))) assert.ok(all.equals(content))
   assert.ok((await part).equals(content.subarray(1_000_000, 2_000_001)))
   assert.ok((await end).equals(content.subarray(2_999_990)))
+  await it.settled()
   assert.deepEqual(source.asked, [0])
   assert.deepEqual(await it.storage.metadata.findBlob(app, digest), { size: content.length })
   await descriptorsFallTo(0, (name) => name.startsWith(it.storage.directory) && !name.includes('caisson.db'))
@@ -133,6 +153,7 @@ test('the bytes are there as they come in, but the last one only when all have b
   assert.deepEqual(await sizes.next(), { done: true, value: undefined })
   assert.ok((await buffer(whole)).equals(content))
   assert.equal((await buffer(last)).length, 1)
+  await it.settled()
   assert.equal(handle.growth, undefined)
   assert.equal(handle.path(), it.storage.blobs.path(digest))
   assert.ok((await readAll(handle)).equals(content))
@@ -161,6 +182,7 @@ test('a transfer goes on when everybody has left', async () => {
   await once(reading, 'close')
   bytes.end(content.subarray(10))
   await readAll(await fetched(it.fetches, source))
+  await it.settled()
   assert.deepEqual(source.asked, [0])
   assert.ok(await it.storage.metadata.findBlob(app, digest))
 })
@@ -339,6 +361,7 @@ test('two images that want the same blob each fetch it, and the bytes are stored
   const source = scriptedSource(ranged(content), ranged(content))
   const handles = await Promise.all([app, other].map((of) => it.fetches.fetch(of, digest, source)))
   for (const handle of handles) assert.ok(handle && (await readAll(handle)).equals(content))
+  await it.settled()
   for (const image of [app, other]) assert.ok(await it.storage.metadata.findBlob(image, digest))
   assert.deepEqual(await allOf(it.storage.blobs.listBlobs()), [digest])
 })
@@ -346,6 +369,7 @@ test('two images that want the same blob each fetch it, and the bytes are stored
 test('a blob that has come in meanwhile is not fetched again', async () => {
   await using it = await setUp()
   await readAll(await fetched(it.fetches, scriptedSource(ranged(content))))
+  await it.settled()
   const handle = await fetched(it.open(), scriptedSource())
   assert.deepEqual([handle.size, handle.growth, handle.cache], [content.length, undefined, { kind: 'hit' }])
 })
@@ -363,6 +387,24 @@ test('a stop breaks off what comes in and keeps it; after the restart it goes on
   const source = scriptedSource(ranged(content))
   assert.ok((await readAll(await fetched(it.open(), source))).equals(content))
   assert.deepEqual(source.asked, [12_345])
+  assert.deepEqual(await it.leftovers(), [])
+})
+
+test('after a process that was killed in the middle of it a transfer goes on, and the blob is right', async () => {
+  await using it = await setUp()
+  const { blobs, metadata, directory } = it.storage
+  const program = fileURLToPath(new URL('killed-fetch.ts', import.meta.url))
+  const child = spawn(process.execPath, [program, directory, '1234567'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  await once(child.stdout, 'data')
+  child.kill('SIGKILL')
+  assert.deepEqual(await once(child, 'exit'), [null, 'SIGKILL'])
+  await recoverUploads({ blobs, metadata }, () => undefined)
+
+  const source = scriptedSource(ranged(content))
+  assert.ok((await readAll(await fetched(it.fetches, source))).equals(content))
+  await it.settled()
+  assert.deepEqual(source.asked, [1_234_567])
+  assert.deepEqual(await metadata.findBlob(app, digest), { size: content.length })
   assert.deepEqual(await it.leftovers(), [])
 })
 
@@ -432,6 +474,28 @@ test('on a full disk nothing is kept, and whoever asks is told', async () => {
   await descriptorsFallTo(0, (name) => name.startsWith(join(it.storage.directory, 'uploads')))
   assert.deepEqual(await it.leftovers(), [])
 })
+
+test(
+  'a disk that becomes full takes back what came in, and every reader is told',
+  { skip: noTinyFilesystem },
+  async () => {
+    await using it = await setUp()
+    await using disk = await tinyFilesystem(2)
+    const within = (name: string) => join(disk.path, name)
+    await using small = await openFilesystemBlobs({ blobs: within('blobs'), uploads: within('uploads') })
+    const { bytes, answer } = byHand(content.length)
+    const handle = await fetched(it.open(small), scriptedSource(answer))
+    const slow = await handle.open(undefined)
+    const sizes = handle.growth?.available()[Symbol.asyncIterator]()
+    bytes.write(content.subarray(0, 1_100_000))
+    await sizes?.next()
+    bytes.end(content.subarray(1_100_000))
+    assert.ok((await readUntilBroken(handle, { code: 'STORAGE_FULL' })) < content.length)
+    await assert.rejects(buffer(slow), { code: 'STORAGE_FULL' })
+    assert.deepEqual(await allOf(small.listUploads()), [])
+    assert.deepEqual(await it.leftovers(), [])
+  },
+)
 
 test('an upload that comes in is not abandoned, neither in a pause nor while the upstream is silent', async () => {
   await using it = await setUp()

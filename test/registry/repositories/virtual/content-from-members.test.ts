@@ -83,6 +83,18 @@ test('what nobody has is missing, and a push of what is all there asks nobody', 
   assert.equal(it.hub.calls.length, asked)
 })
 
+test('a manifest that names very much that nobody has does not ask for all of it', async () => {
+  await using it = await setUp()
+  const digests = Array.from({ length: 50 }, (_, index) => digestOfBytes(`nobody has ${index}`))
+  const layers = digests.map((digest) => ({ mediaType: 'a/b', digest, size: 1 }))
+  const manifests = digests.map((digest) => ({ mediaType: 'a/b', digest, size: 1 }))
+  await assert.rejects(it.target.putManifest(app, manifestOf(tinyImage('one', { layers })), [tag('v1')]), unknown)
+  const mediaType = 'application/vnd.oci.image.index.v1+json'
+  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, manifests }))
+  await assert.rejects(it.target.putManifest(app, { digest: sha256(bytes), mediaType, bytes }, [tag('v1')]), unknown)
+  assert.ok(it.hub.fetches.length <= 4, String(it.hub.fetches))
+})
+
 test('what the pusher may not read is not taken', async () => {
   await using it = await setUp()
   await push(it.prod, app, one, 'secret')

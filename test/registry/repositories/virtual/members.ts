@@ -69,6 +69,7 @@ export function readerWith(rights: Rights): Reader & { readonly asked: readonly 
       asked.push([...through, repository].join(' > '))
       return rights[`${action} ${repository}`] ?? noTag
     },
+    mayFetch: async ({ repository }) => rights[`deploy ${repository}`] ?? noTag,
   }
 }
 

@@ -21,7 +21,8 @@ interface Killing {
   readonly when: string
   /** Kills it, or has it killed. Resolves when it has been. */
   readonly kill: (fetching: Fetching) => Promise<void>
-  readonly then: string
+  /** What the next fetch does. */
+  readonly next: string
   /** From where the upstream is then asked for the blob; undefined: from its start. */
   readonly asked: readonly (string | undefined)[]
 }
@@ -46,32 +47,32 @@ const killings: readonly Killing[] = [
       await end(victim)
       await pulled
     },
-    then: 'begins anew',
+    next: 'begins anew',
     asked: [undefined],
   },
   {
     when: 'in the middle of the bytes',
     kill: killInTheMiddle,
-    then: 'goes on there',
+    next: 'goes on there',
     asked: [`bytes=${half}-`],
   },
   {
     when: 'when all bytes are there',
     kill: at({ moment: 'before', operation: 'rename', kind: 'upload', nth: 1 }),
-    then: 'asks for nothing more',
+    next: 'asks for nothing more',
     asked: [],
   },
   {
     when: 'between the place of the blob and its link',
     kill: at({ moment: 'after', operation: 'rename', kind: 'upload', nth: 1 }),
-    then: 'asks for nothing more',
+    next: 'asks for nothing more',
     asked: [],
   },
 ]
 
-for (const { when, kill, then, asked } of killings)
+for (const { when, kill, next, asked } of killings)
   test(
-    `a fetch that is killed ${when} ${then}, and the next pull is right`,
+    `a fetch that is killed ${when} ${next}, and the next pull is right`,
     { skip: withoutFileOperations() },
     async () => {
       await using temporary = await temporaryDirectory()
@@ -94,8 +95,10 @@ test(
     await using origin = await Origin.start()
     const fetched = await killed(temporary.path, origin, killInTheMiddle)
     const [part = ''] = await readdir(join(fetched.dataDirectory, 'uploads'))
-    await using file = await open(join(fetched.dataDirectory, 'uploads', part), 'r+')
-    await file.write(Buffer.alloc(1000), 0, 1000, 0)
+    {
+      await using file = await open(join(fetched.dataDirectory, 'uploads', part), 'r+')
+      await file.write(Buffer.alloc(1000), 0, 1000, 0)
+    }
 
     const { problems } = await verify(fetched.dataDirectory, fetched.journal, { origin })
     assert.deepEqual(problems, ['pulled again: Error: the registry has gone away'])

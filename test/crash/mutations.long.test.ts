@@ -90,13 +90,6 @@ const seenByKills: readonly Broken[] = [
     replace: 'if (expected === undefined) throw',
   },
   {
-    without: 'the link of a fetched blob before its last byte',
-    only: ['pull an image', 'pull one blob with several clients'],
-    file: fetch,
-    find: 'await this.#finish(upload)\n    this.#arrival?.complete()',
-    replace: 'this.#arrival?.complete()\n    await this.#finish(upload)',
-  },
-  {
     without: 'a look for what had come in of a blob',
     only: ['pull an image'],
     file: fetch,

@@ -1,13 +1,15 @@
 import type { Digest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { ImageName, ImageRef, Reference, RepositoryKey, Tag } from '../../domain/names.ts'
+import { describeReferrer } from '../../domain/referrer.ts'
 import type { Page, ReferrerQuery } from '../../storage/metadata-store.ts'
 import type { BlobHandle, FoundManifest, Lookup, Reader, ReferrerPage, Removal, Repository } from '../repository.ts'
 import { CacheRemoval } from './cache-removal.ts'
 import { CachedBlobs, type BlobParts } from './cached-blobs.ts'
 import type { CachedLists } from './cached-lists.ts'
 import { CachedManifests } from './cached-manifests.ts'
-import { ReadRemote, type WholeRemote } from './read-remote.ts'
+import type { Cache } from './cache-view.ts'
+import { ReadRemote } from './read-remote.ts'
 import type { Uses } from './uses.ts'
 
 export interface RemoteRepositoryParts extends BlobParts {
@@ -24,7 +26,7 @@ export interface RemoteRepositoryParts extends BlobParts {
 export type CountCache = (kind: 'manifest' | 'blob', outcome: 'hit' | 'miss' | 'stale' | 'absent' | 'failed') => void
 
 /** Caches the images of another registry. Everything that it has can be had again, so it can be deleted, and nothing can be pushed. */
-export class RemoteRepository implements WholeRemote {
+export class RemoteRepository implements Cache {
   readonly key: RepositoryKey
   readonly kind = 'remote'
   readonly pushTarget = undefined
@@ -80,6 +82,10 @@ export class RemoteRepository implements WholeRemote {
     return this.#parts.lists.images(after, limit)
   }
 
+  async cachedImages(after: string | undefined, limit: number): Promise<Page<ImageName>> {
+    return this.#parts.metadata.listImages(this.key, after, limit)
+  }
+
   async tagsHolding(image: ImageName, digest: Digest): Promise<readonly Tag[]> {
     return this.#parts.metadata.tagsHolding(this.#of(image), digest)
   }
@@ -88,6 +94,11 @@ export class RemoteRepository implements WholeRemote {
     const of = this.#of(image)
     if (!(await this.#isIncluded(of, { digest: query.subject }))) return { items: [], next: undefined }
     return this.#parts.lists.referrers(of.image, query)
+  }
+
+  async cachedReferrers(image: ImageName, query: ReferrerQuery): Promise<ReferrerPage> {
+    const { items, next } = await this.#parts.metadata.listReferrers(this.#of(image), query)
+    return { items: items.map(describeReferrer), next }
   }
 
   async holders(image: ImageName): Promise<readonly ImageRef[]> {

@@ -76,8 +76,12 @@ class RegistryClient implements Upstream, Probed, AsyncDisposable {
     this.#maxManifestBytes = maxManifestBytes
   }
 
-  async manifestHead(image: ImageName, reference: Reference): Promise<ManifestHead | undefined> {
-    return await headManifest(this.#requests, this.#manifestUrl(image, reference), pullScope(image))
+  async manifestHead(image: ImageName, reference: Reference, known?: Digest): Promise<ManifestHead | undefined> {
+    return await headManifest(this.#requests, {
+      url: this.#manifestUrl(image, reference),
+      scope: pullScope(image),
+      known,
+    })
   }
 
   async manifest(image: ImageName, reference: Reference): Promise<Manifest | undefined> {

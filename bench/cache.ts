@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs, promisify } from 'node:util'
 import { startCaisson, type Caisson } from '../test/helpers/caisson.ts'
+import { FaultyUpstream } from '../test/helpers/faulty-upstream.ts'
+import { dripping } from '../test/helpers/upstream/faults.ts'
 import type { Contender } from './contenders.ts'
 import { curl, pushBlob, pushManifest } from './curl.ts'
 import { manifestOf, randomFile, type Fixture } from './fixtures.ts'
@@ -18,6 +20,7 @@ import { wrk } from './wrk.ts'
 const { small } = parseArgs({ options: { small: { type: 'boolean', default: false } } }).values
 const gibibyte = 1024 ** 3
 const size = small ? gibibyte / 8 : gibibyte
+const slowBytesPerSecond = 100 * 1024 * 1024
 const crowd = small ? 8 : 64
 const rounds = small ? 1 : 5
 const coldRounds = small ? 1 : 3
@@ -35,8 +38,11 @@ const scratch = await mkdtemp(join(tmpdir(), 'caisson-bench-cache-'))
 try {
   await using upstream = await start('upstream', {})
   const { caisson, authority, contender } = upstream
+  await using slow = await FaultyUpstream.start()
+  slow.break('blob', dripping(slowBytesPerSecond / 20, 50))
   await using cache = await start('cache', {
     hub: { type: 'remote', url: `https://localhost:${caisson.ports[0]}`, ca: authority },
+    slow: { type: 'remote', url: slow.url },
   })
   const hosted = { ...cache.contender, name: 'hosted' }
   const cached = { ...cache.contender, name: 'cached', url: `https://localhost:${cache.caisson.ports[1]}` }
@@ -70,13 +76,17 @@ try {
     cold[1]?.push(await timed(() => pull(cache.authority, cached, fresh)))
     await rm(fresh.file)
   }
-  const [straight = [], through = []] = cold
-  rows.push({
-    what: 'cold pull, 1 GiB, wall time',
-    figures: `${median(through).toFixed(2)} s, straight from the upstream ${median(straight).toFixed(2)} s`,
-    ratio: median(through.map((time, round) => time / (straight[round] ?? time))).toFixed(2),
-    target: '≤ 1.20 × straight',
-  })
+  rows.push(coldRow('cold pull, 1 GiB, wall time', cold))
+
+  const paced: number[][] = [[], []]
+  const throughSlow = { ...cache.contender, url: `https://localhost:${cache.caisson.ports[2]}` }
+  for (let round = 0; round < coldRounds; round++) {
+    const digest = await slow.content.pattern('bench', size / 4 + round)
+    const fixture = { file: '', size: size / 4 + round, digest }
+    paced[0]?.push(await timed(() => pull(authority, { ...contender, url: slow.url, login: undefined }, fixture)))
+    paced[1]?.push(await timed(() => pull(cache.authority, throughSlow, fixture)))
+  }
+  rows.push(coldRow('cold pull, 256 MiB from an upstream of 100 MiB/s, wall time', paced))
 
   const crowded = await push(upstream, 'crowded')
   const askedBefore = await upstreamGets(upstream, crowded)
@@ -131,7 +141,7 @@ async function push({ authority, contender }: Started, name: string): Promise<Fi
   return fixture
 }
 
-async function pull(authority: string, contender: Contender, { digest }: Fixture): Promise<number> {
+async function pull(authority: string, contender: Contender, { digest, size }: Fixture): Promise<number> {
   const url = `${contender.url}/v2/bench/blobs/${digest}`
   const format = '%{size_download} %{time_starttransfer}'
   const told = await curl(authority, contender, ['-o', '/dev/null', '-w', format, url])
@@ -174,6 +184,15 @@ async function peak(contender: Contender, signal: AbortSignal): Promise<number> 
 async function upstreamGets({ caisson }: Started, { digest }: Fixture): Promise<number> {
   const log = await readFile(join(caisson.dataDirectory, 'logs', 'access.log'), 'utf8').catch(() => '')
   return log.split('\n').filter((line) => line.includes('"GET ') && line.includes(digest)).length
+}
+
+function coldRow(what: string, [straight = [], through = []]: readonly (readonly number[])[]): Measured {
+  return {
+    what,
+    figures: `${median(through).toFixed(2)} s, straight from the upstream ${median(straight).toFixed(2)} s`,
+    ratio: median(through.map((time, round) => time / (straight[round] ?? time))).toFixed(2),
+    target: '≤ 1.20 × straight',
+  }
 }
 
 function cpuRow(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openBrokenUpstreamSite, v2Of, type BrokenUpstreamSite } from '../../helpers/broken-upstream-site.ts'
-import { nothingWrongIsKept } from '../../helpers/kept-content.ts'
+import { allIsKept, nothingWrongIsKept } from '../../helpers/kept-content.ts'
 import { pullOutcome, wordsFor } from '../../helpers/pull-outcome.ts'
 import { requestFailures } from '../../helpers/request-failures.ts'
 import { descriptor, digestOfBytes, tinyImage } from '../../helpers/tiny-image.ts'
@@ -65,7 +65,7 @@ for (const [title, remove] of Object.entries(removals))
       assert.ok(outcome.isWhole && outcome.status === 200, wordsFor(outcome))
       if (path === paths[2]) assert.ok(outcome.body.equals(layer))
     }
-    assert.deepEqual(await registry.uploads(), [])
+    await allIsKept(registry)
     await nothingWrongIsKept(registry.dataDirectory)
     assert.deepEqual(requestFailures(registry), [])
   })

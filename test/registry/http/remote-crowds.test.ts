@@ -10,7 +10,8 @@ import { requestFailures } from '../../helpers/request-failures.ts'
 import { digestOfBytes } from '../../helpers/tiny-image.ts'
 import { gate, otherBytes, reset, status, wrongLength } from '../../helpers/upstream/faults.ts'
 
-const site = await openBrokenUpstreamSite()
+// Nothing here is silent; a machine that is busy may seem so.
+const site = await openBrokenUpstreamSite({ remote: { socketTimeoutMillis: 20_000 } })
 after(() => site[Symbol.asyncDispose]())
 const { upstream, registry } = site
 const crowd = 32
@@ -91,7 +92,8 @@ for (const [title, fault] of [
     upstream.break('blob', fault)
     for (const outcome of await all()) {
       assert.notEqual(wordsFor(outcome), '200 MISS')
-      assert.ok(outcome.body.length < Number(outcome.headers['content-length']))
+      // Who comes just when it fails is told so before anything else.
+      if (outcome.status === 200) assert.ok(outcome.body.length < Number(outcome.headers['content-length']))
     }
     await allIsKept(registry)
   })

@@ -46,7 +46,10 @@ const removals: Readonly<Record<string, (site: BrokenUpstreamSite) => Promise<vo
 
 for (const [title, remove] of Object.entries(removals))
   test(`a blob comes in while ${title}`, async () => {
-    await using site = await openBrokenUpstreamSite({ section: { garbageCollection: { grace: '0s', every: '1h' } } })
+    await using site = await openBrokenUpstreamSite({
+      remote: { socketTimeoutMillis: 20_000 },
+      section: { garbageCollection: { grace: '0s', every: '1h' } },
+    })
     const { upstream, registry } = site
     upstream.content.push('team/app', '1', { ...image, blobs: [config, layer] })
     for (const path of paths.slice(0, 2)) assert.equal(wordsFor(await pullOutcome(registry.socket, path)), '200 MISS')

@@ -2,16 +2,16 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { request, type IncomingMessage } from 'node:http'
 import { afterEach, after, beforeEach, test } from 'node:test'
-import { setImmediate } from 'node:timers/promises'
 import { openBrokenUpstreamSite, v2Of } from '../../helpers/broken-upstream-site.ts'
-import { nothingWrongIsKept } from '../../helpers/kept-content.ts'
+import { allIsKept, nothingWrongIsKept } from '../../helpers/kept-content.ts'
 import { descriptorsFallTo, openDescriptors } from '../../helpers/open-descriptors.ts'
 import { pullOutcome, wordsFor, type PullOutcome } from '../../helpers/pull-outcome.ts'
 import { requestFailures } from '../../helpers/request-failures.ts'
 import { digestOfBytes } from '../../helpers/tiny-image.ts'
 import { gate, otherBytes, reset, status, wrongLength } from '../../helpers/upstream/faults.ts'
 
-const site = await openBrokenUpstreamSite()
+// Nothing here is silent; a machine that is busy may seem so.
+const site = await openBrokenUpstreamSite({ remote: { socketTimeoutMillis: 20_000 } })
 after(() => site[Symbol.asyncDispose]())
 const { upstream, registry } = site
 const crowd = 32
@@ -36,8 +36,8 @@ afterEach(async () => {
   upstream.heal()
   const healed = await pullOutcome(registry.socket, path)
   assert.deepEqual([healed.status, digestOfBytes(healed.body)], [200, digest])
+  await allIsKept(registry)
   await nothingWrongIsKept(registry.dataDirectory)
-  assert.deepEqual(await registry.uploads(), [])
   assert.deepEqual(requestFailures(registry), [])
   // Connections to the upstream are kept, a few of them.
   await descriptorsFallTo(open + 8)
@@ -92,9 +92,10 @@ for (const [title, fault] of [
     upstream.break('blob', fault)
     for (const outcome of await all()) {
       assert.notEqual(wordsFor(outcome), '200 MISS')
-      assert.ok(outcome.body.length < Number(outcome.headers['content-length']))
+      // Who comes just when it fails is told so before anything else.
+      if (outcome.status === 200) assert.ok(outcome.body.length < Number(outcome.headers['content-length']))
     }
-    assert.deepEqual(await registry.uploads(), [])
+    await allIsKept(registry)
   })
 
 test('a transfer goes on for who stays, and when all have left', async () => {
@@ -109,6 +110,7 @@ test('a transfer goes on for who stays, and when all have left', async () => {
   assert.deepEqual([wordsFor(outcome), digestOfBytes(outcome.body)], ['200 MISS', digest])
   assert.equal(gets().length, 1)
 
+  await allIsKept(registry)
   await registry.admin.ask('DELETE', `/artifactory/hub/${image}`)
   const second = gate(1_000_000)
   upstream.heal()
@@ -116,7 +118,7 @@ test('a transfer goes on for who stays, and when all have left', async () => {
   for (const message of await Promise.all(Array.from({ length: 4 }, reading))) message.destroy()
   await second.reached
   second.open()
-  while ((await registry.uploads()).length > 0) await setImmediate()
+  await allIsKept(registry)
   assert.match(wordsFor(await pullOutcome(registry.socket, path)), /^200 (HIT|MISS)$/)
   assert.equal(gets().length, 2)
 })

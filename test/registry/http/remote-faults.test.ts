@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { openBrokenUpstreamSite, v2Of } from '../../helpers/broken-upstream-site.ts'
-import { nothingWrongIsKept } from '../../helpers/kept-content.ts'
+import { allIsKept, nothingWrongIsKept } from '../../helpers/kept-content.ts'
 import { descriptorsFallTo, openDescriptors } from '../../helpers/open-descriptors.ts'
 import { pullOutcome, wordsFor, type PullOutcome } from '../../helpers/pull-outcome.ts'
 import { requestFailures } from '../../helpers/request-failures.ts'
@@ -156,6 +156,7 @@ const table: Readonly<Record<string, Row>> = {
 for (const [title, row] of Object.entries(table))
   test(`an answer that is ${title}`, async () => {
     const cases = await Promise.all(columns.map(prepare))
+    await allIsKept(registry)
     for (const kind of ['manifest', 'blob'] as const)
       for (const fault of row.faults) upstream.break(kind, onEachPath(fault, row.times))
     const outcomes = await Promise.all(cases.map(pull))
@@ -168,7 +169,7 @@ for (const [title, row] of Object.entries(table))
     await nothingWrongIsKept(registry.dataDirectory)
     for (const one of cases) await comesRight(one)
     await nothingWrongIsKept(registry.dataDirectory)
-    assert.deepEqual(await registry.uploads(), [])
+    await allIsKept(registry)
   })
 
 test('none of these was a failure of the registry, and nothing is left open', async () => {

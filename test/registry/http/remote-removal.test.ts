@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openBrokenUpstreamSite, v2Of, type BrokenUpstreamSite } from '../../helpers/broken-upstream-site.ts'
-import { nothingWrongIsKept } from '../../helpers/kept-content.ts'
+import { allIsKept, nothingWrongIsKept } from '../../helpers/kept-content.ts'
 import { pullOutcome, wordsFor } from '../../helpers/pull-outcome.ts'
 import { requestFailures } from '../../helpers/request-failures.ts'
 import { descriptor, digestOfBytes, tinyImage } from '../../helpers/tiny-image.ts'
@@ -46,7 +46,10 @@ const removals: Readonly<Record<string, (site: BrokenUpstreamSite) => Promise<vo
 
 for (const [title, remove] of Object.entries(removals))
   test(`a blob comes in while ${title}`, async () => {
-    await using site = await openBrokenUpstreamSite({ section: { garbageCollection: { grace: '0s', every: '1h' } } })
+    await using site = await openBrokenUpstreamSite({
+      remote: { socketTimeoutMillis: 20_000 },
+      section: { garbageCollection: { grace: '0s', every: '1h' } },
+    })
     const { upstream, registry } = site
     upstream.content.push('team/app', '1', { ...image, blobs: [config, layer] })
     for (const path of paths.slice(0, 2)) assert.equal(wordsFor(await pullOutcome(registry.socket, path)), '200 MISS')
@@ -65,7 +68,7 @@ for (const [title, remove] of Object.entries(removals))
       assert.ok(outcome.isWhole && outcome.status === 200, wordsFor(outcome))
       if (path === paths[2]) assert.ok(outcome.body.equals(layer))
     }
-    assert.deepEqual(await registry.uploads(), [])
+    await allIsKept(registry)
     await nothingWrongIsKept(registry.dataDirectory)
     assert.deepEqual(requestFailures(registry), [])
   })

@@ -20,7 +20,6 @@ import { wrk } from './wrk.ts'
 const { small } = parseArgs({ options: { small: { type: 'boolean', default: false } } }).values
 const gibibyte = 1024 ** 3
 const size = small ? gibibyte / 8 : gibibyte
-const slowBytesPerSecond = 100 * 1024 * 1024
 const crowd = small ? 8 : 64
 const rounds = small ? 1 : 5
 const coldRounds = small ? 1 : 3
@@ -39,7 +38,7 @@ try {
   await using upstream = await start('upstream', {})
   const { caisson, authority, contender } = upstream
   await using slow = await FaultyUpstream.start()
-  slow.break('blob', dripping(slowBytesPerSecond / 20, 50))
+  slow.break('blob', dripping(1024 * 1024, 1))
   await using cache = await start('cache', {
     hub: { type: 'remote', url: `https://localhost:${caisson.ports[0]}`, ca: authority },
     slow: { type: 'remote', url: slow.url },
@@ -81,12 +80,12 @@ try {
   const paced: number[][] = [[], []]
   const throughSlow = { ...cache.contender, url: `https://localhost:${cache.caisson.ports[2]}` }
   for (let round = 0; round < coldRounds; round++) {
-    const digest = await slow.content.pattern('bench', size / 4 + round)
-    const fixture = { file: '', size: size / 4 + round, digest }
+    const digest = await slow.content.pattern('bench', size / 8 + round)
+    const fixture = { file: '', size: size / 8 + round, digest }
     paced[0]?.push(await timed(() => pull(authority, { ...contender, url: slow.url, login: undefined }, fixture)))
     paced[1]?.push(await timed(() => pull(cache.authority, throughSlow, fixture)))
   }
-  rows.push(coldRow('cold pull, 256 MiB from an upstream of 100 MiB/s, wall time', paced))
+  rows.push(coldRow('cold pull, 128 MiB from an upstream that takes a moment for each piece, wall time', paced))
 
   const crowded = await push(upstream, 'crowded')
   const askedBefore = await upstreamGets(upstream, crowded)

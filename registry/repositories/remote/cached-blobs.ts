@@ -7,6 +7,7 @@ import { blobOf } from '../kept-blobs.ts'
 import type { BlobHandle, Lookup } from '../repository.ts'
 import type { UpstreamBlob } from '../upstream/upstream.ts'
 import type { BlobFetches } from './blob-fetches.ts'
+import { guarded, wrong } from './blob-transfer.ts'
 import type { RemoteParts } from './cached-manifests.ts'
 import type { ForeignLayers } from './foreign-layers.ts'
 import { passedBlob } from './passed-blob.ts'
@@ -107,11 +108,19 @@ export class CachedBlobs {
     }
   }
 
-  /** Past the cache. */
+  /** Past the cache. Each reader asks the upstream, and is refused like those who ask first. */
   async #passed(of: ImageRef, digest: Digest, { expectedSize, open }: Source): Promise<BlobHandle | undefined> {
-    const { upstream, nameThere } = this.#parts
-    const size = expectedSize ?? (await upstream.blobHead(nameThere(of.image), digest))?.size
-    return size === undefined ? undefined : passedBlob(digest, size, open)
+    const { upstream, nameThere, settings } = this.#parts
+    const size = expectedSize ?? (await upstream.blobHead(nameThere(of.image), digest))?.size ?? (await sizeOf(open))
+    if (size === undefined) return undefined
+    return passedBlob(digest, size, (offset) =>
+      orFailing(
+        () => open(offset),
+        async (failure) => {
+          throw refusalFor(failure, 'BLOB_UNKNOWN', settings)
+        },
+      ),
+    )
   }
 
   async #open(of: ImageRef, digest: Digest, offset: number): Promise<UpstreamBlob | undefined> {
@@ -123,6 +132,15 @@ export class CachedBlobs {
   #kept(digest: Digest, size: number): BlobHandle {
     return { ...blobOf(this.#parts.blobs, digest, size), cache: { kind: 'hit' } }
   }
+}
+
+/** As whoever fetches it is told; not everywhere may one ask by HEAD. Undefined when there is no such blob. */
+async function sizeOf(open: Source['open']): Promise<number | undefined> {
+  const there = await open(0)
+  if (!there) return undefined
+  guarded(there)?.bytes.destroy()
+  if (there.size === undefined) throw wrong('the upstream does not say how large the blob is, and nothing is kept here')
+  return there.size
 }
 
 function blobThing({ image }: ImageRef, digest: Digest): string {

@@ -7,7 +7,7 @@ import { eventually } from '../../helpers/eventually.ts'
 import { startTestRegistry, type TestRegistry } from '../../helpers/registry.ts'
 import type { Answer, RegistryClient } from '../../helpers/registry-client.ts'
 import { descriptor, digestOfBytes, ociManifest, tinyImage } from '../../helpers/tiny-image.ts'
-import { status, tooMany } from '../../helpers/upstream/faults.ts'
+import { redirected, status, tooMany } from '../../helpers/upstream/faults.ts'
 import { onAccess, target } from '../../helpers/users.ts'
 
 const image = tinyImage('one')
@@ -41,6 +41,23 @@ async function pull(client: RegistryClient, reference = '1'): Promise<readonly A
   const answers = [await client.ask('GET', `team/app/manifests/${reference}`)]
   for (const blob of [config, layer]) answers.push(await client.ask('GET', `team/app/blobs/${blob}`))
   return answers
+}
+
+/** The same registry, stopped and started with other settings of `hub`, until it is disposed of. */
+async function reconfigured(
+  { upstream, registry }: Awaited<ReturnType<typeof setUp>>,
+  remote: Readonly<Record<string, unknown>>,
+) {
+  await registry.running.stop()
+  const repositories = { hub: { type: 'remote', url: upstream.url, assumedOfflinePeriodSecs: 0, ...remote } }
+  const changed = await startTestRegistry({ repositories }, registry.dataDirectory)
+  return {
+    client: changed.anonymous.at('/artifactory/api/docker/hub/v2'),
+    async [Symbol.asyncDispose]() {
+      await changed[Symbol.asyncDispose]()
+      await registry.restart()
+    },
+  }
 }
 
 /** A client has a blob whole a moment before the repository keeps it. */
@@ -283,17 +300,11 @@ test('what is cached can be deleted, and is fetched again when it is asked for',
 test('an offline repository has what is cached and asks nobody', async () => {
   await using it = await setUp()
   await pull(it.client)
-  const { dataDirectory } = it.registry
-  await it.registry.running.stop()
+  await using changed = await reconfigured(it, { offline: true })
   const asked = it.upstream.requests.length
-  const hub = { type: 'remote', url: it.upstream.url, offline: true }
-  await using again = await startTestRegistry({ repositories: { hub } }, dataDirectory)
-  const client = again.anonymous.at('/artifactory/api/docker/hub/v2')
-  assert.deepEqual(caches(await pull(client)), ['STALE', 'HIT', 'HIT'])
-  assert.equal((await client.ask('GET', 'team/app/manifests/2')).status, 404)
+  assert.deepEqual(caches(await pull(changed.client)), ['STALE', 'HIT', 'HIT'])
+  assert.equal((await changed.client.ask('GET', 'team/app/manifests/2')).status, 404)
   assert.equal(it.upstream.requests.length, asked)
-  await again.running.stop()
-  await it.registry.restart()
 })
 
 test('with storeArtifactsLocally off everything comes from the upstream each time, and nothing is kept', async () => {
@@ -309,6 +320,27 @@ test('with storeArtifactsLocally off everything comes from the upstream each tim
   assert.deepEqual([part.status, part.body], [206, whole.body.subarray(1000, 2000)])
   assert.deepEqual(await it.registry.blobs(), [])
   assert.deepEqual(await it.registry.uploads(), [])
+})
+
+test('what is not kept comes also from an upstream that says its size to those alone who fetch it', async () => {
+  await using it = await setUp({ remote: { storeArtifactsLocally: false } })
+  it.upstream.break(
+    'blob',
+    redirected((path) => it.upstream.elsewhere.url + path),
+  )
+  it.upstream.break('elsewhere', status(403), 1) // as signed URLs do for HEAD
+  const answer = await it.client.ask('GET', `team/app/blobs/${layer}`)
+  assert.deepEqual([answer.status, answer.body], [200, image.blobs[1]])
+})
+
+test('what is not kept is not there while the upstream cannot be asked', async () => {
+  await using it = await setUp()
+  await it.client.ask('GET', 'team/app/manifests/1')
+  await using changed = await reconfigured(it, { storeArtifactsLocally: false })
+  await it.upstream.stop()
+  const answer = await changed.client.ask('GET', `team/app/blobs/${layer}`)
+  assert.deepEqual([answer.status, answer.error()], [404, 'BLOB_UNKNOWN'])
+  assert.match(answer.body.toString(), /not cached here, and .*127\.0\.0\.1/)
 })
 
 test('there is what the patterns include, and nothing else', async () => {

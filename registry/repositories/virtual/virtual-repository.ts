@@ -63,11 +63,20 @@ export class VirtualRepository implements Repository {
 
   async manifest(image: ImageName, reference: Reference, lookup: Lookup = {}): Promise<FoundManifest | undefined> {
     if ('tag' in reference) return this.#tagged(image, reference.tag, lookup)
-    return this.#find(image, reference.digest, lookup, (member, lookup) => member.manifest(image, reference, lookup))
+    const question = this.#question()
+    const found = await this.#find({ question, image, digest: reference.digest }, lookup, (member, lookup) =>
+      member.manifest(image, reference, lookup),
+    )
+    return found ?? question.absence(lookup.use)
   }
 
   async blob(image: ImageName, digest: Digest, lookup: Lookup = {}): Promise<BlobHandle | undefined> {
-    return this.#find(image, digest, lookup, (member, lookup) => member.blob(image, digest, lookup))
+    const question = this.#question()
+    const found = await this.#find({ question, image, digest }, lookup, (member, lookup) =>
+      member.blob(image, digest, lookup),
+    )
+    // Who asks in order not to send it sends it when nobody can say.
+    return found ?? (lookup.use === 'rely' ? undefined : question.absence())
   }
 
   async tagTime(image: ImageName, tag: Tag): Promise<Date | undefined> {
@@ -146,7 +155,7 @@ export class VirtualRepository implements Repository {
       const found = await question.ask(member, (member) => member.manifest(image, { tag }, lookup))
       if (found) return found
     }
-    return question.absence()
+    return question.absence(lookup.use)
   }
 
   /** A remote one knows when a tag has moved after it has been asked for what is on it. */
@@ -166,18 +175,16 @@ export class VirtualRepository implements Repository {
       ),
     )
     const [first, ...others] = found.filter((one) => one !== undefined)
-    if (!first) return question.absence()
+    if (!first) return question.absence(lookup.use)
     return others.reduce((one, other) => (other.movedAt > one.movedAt ? other : one), first).manifest
   }
 
   /** What all of them have here is looked through before any asks elsewhere. */
   async #find<found>(
-    image: ImageName,
-    digest: Digest,
+    { question, image, digest }: { readonly question: Question; readonly image: ImageName; readonly digest: Digest },
     lookup: Lookup,
     find: (member: Repository, lookup: Lookup) => Promise<found | undefined>,
   ): Promise<found | undefined> {
-    const question = this.#question()
     const members = await this.#sight.membersFor(image)
     const ask = async (seen: SeenMember, from: Lookup['from']) =>
       question.ask(seen, async (member) =>
@@ -187,12 +194,12 @@ export class VirtualRepository implements Repository {
       const found = await ask(seen, 'here')
       if (found !== undefined) return found
     }
-    if (lookup.from === 'here') return question.absence()
+    if (lookup.from === 'here') return undefined
     for (const seen of await this.#likelyFirst(members, image, digest)) {
       const found = seen.repository.kind === 'local' ? undefined : await ask(seen, 'anywhere')
       if (found !== undefined) return found
     }
-    return question.absence()
+    return undefined
   }
 
   /** Where a manifest that is here leads to it; so that not every upstream is asked for each blob of an image that another one has. */

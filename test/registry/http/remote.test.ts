@@ -8,7 +8,7 @@ import { startTestRegistry, type TestRegistry } from '../../helpers/registry.ts'
 import type { Answer, RegistryClient } from '../../helpers/registry-client.ts'
 import { descriptor, digestOfBytes, ociManifest, tinyImage } from '../../helpers/tiny-image.ts'
 import { redirected, status, tooMany } from '../../helpers/upstream/faults.ts'
-import { onAccess, target } from '../../helpers/users.ts'
+import { addUser, onAccess, target } from '../../helpers/users.ts'
 
 const image = tinyImage('one')
 const [config, layer] = image.blobs.map((blob) => digestOfBytes(blob))
@@ -16,15 +16,17 @@ const [config, layer] = image.blobs.map((blob) => digestOfBytes(blob))
 interface Settings {
   readonly upstream?: FaultyUpstreamOptions
   readonly remote?: Readonly<Record<string, unknown>>
+  /** Besides `docker-local` and `hub`. */
+  readonly repositories?: Readonly<Record<string, unknown>>
 }
 
 /** A registry with the remote repository `hub`, in front of an upstream that has `team/app:1`. */
-async function setUp({ upstream: options, remote = {} }: Settings = {}) {
+async function setUp({ upstream: options, remote = {}, repositories: others = {} }: Settings = {}) {
   await using opened = new AsyncDisposableStack()
   const upstream = opened.use(await FaultyUpstream.start(options))
   upstream.content.push('team/app', '1', image)
   const hub = { type: 'remote', url: upstream.url, assumedOfflinePeriodSecs: 0, ...remote }
-  const repositories = { 'docker-local': { type: 'local' }, hub }
+  const repositories = { 'docker-local': { type: 'local' }, hub, ...others }
   const registry = opened.use(await startTestRegistry({ repositories }))
   const at = '/artifactory/api/docker/hub/v2'
   const running = opened.move()
@@ -379,6 +381,24 @@ test('who may only read gets what is cached', async () => {
   await pull(it.admin)
   await kept(it)
   assert.deepEqual(caches(await pull(it.client)), ['HIT', 'HIT', 'HIT'])
+})
+
+test('who may have nothing fetched can push through a virtual repository nevertheless', async () => {
+  const all = { type: 'virtual', members: ['docker-local', 'hub'], deployTo: 'docker-local' }
+  await using it = await setUp({ repositories: { all } })
+  await onAccess(it.registry, async (access) => {
+    await access.removeTarget('Any Remote')
+    await access.removeTarget('Anything')
+    await access.putTarget(target('Read', { repositories: ['ANY'], users: { alice: ['read'] } }))
+    await access.putTarget(target('Push', { repositories: ['docker-local'], users: { alice: ['deploy'] } }))
+  })
+  const alice = it.registry.anonymous.as(await addUser(it.registry, 'alice')).at('/artifactory/api/docker/all/v2')
+  const own = tinyImage('own')
+  for (const blob of own.blobs) assert.equal((await alice.ask('HEAD', `own/blobs/${digestOfBytes(blob)}`)).status, 404)
+  await alice.push('own', '1', own)
+  assert.equal((await alice.ask('GET', 'own/manifests/1')).status, 200)
+  assert.equal((await alice.ask('GET', 'team/app/manifests/1')).status, 403)
+  assert.equal(it.upstream.requests.length, 0)
 })
 
 test('a name of one segment is that of an official image where there are such', async () => {

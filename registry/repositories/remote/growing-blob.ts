@@ -7,6 +7,7 @@ import type { Arrival } from './arrival.ts'
 import { Availability } from './availability.ts'
 import { GrowingBytes } from './growing-bytes.ts'
 import type { SharedReader } from './shared-reader.ts'
+import { brokenOff } from './upstream-errors.ts'
 
 interface Coming {
   readonly arrival: Arrival
@@ -38,7 +39,7 @@ export class GrowingBlob implements BlobHandle {
 
   async open(range: ByteRange | undefined): Promise<Readable> {
     const { arrival, reader } = this.#coming
-    if (arrival.end?.kind === 'failed') throw arrival.end.error
+    if (arrival.end?.kind === 'failed') throw brokenOff(arrival.end.error)
     if (arrival.end) return this.#blobs.open(this.#digest, range)
     return new GrowingBytes(arrival, reader.use(), range ?? { first: 0, last: arrival.size - 1 })
   }
@@ -51,6 +52,10 @@ export class GrowingBlob implements BlobHandle {
     const { arrival, path } = this.#coming
     if (arrival.end?.kind === 'whole') return undefined
     const blobPath = this.#blobs.path(this.#digest)
-    return { path, blobPath, available: () => new Availability(arrival) }
+    return { path, blobPath, available: () => new Availability(arrival), kept: () => this.#kept() }
+  }
+  async #kept(): Promise<void> {
+    const end = await this.#coming.arrival.over
+    if (end.kind === 'failed') throw brokenOff(end.error)
   }
 }

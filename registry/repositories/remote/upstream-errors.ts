@@ -23,6 +23,13 @@ export function refusalFor(
   })
 }
 
+/** What those are told who had part in a transfer that has failed since: it is no failure of this registry. */
+export function brokenOff(error: unknown): unknown {
+  return error instanceof UpstreamFailure
+    ? new RegistryError('UNAVAILABLE', { message: error.message, cause: error })
+    : error
+}
+
 /** Runs `ask`; what the upstream fails with goes to `otherwise`, everything else is thrown. */
 export async function orFailing<result>(
   ask: () => Promise<result>,

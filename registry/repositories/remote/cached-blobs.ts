@@ -11,7 +11,7 @@ import { guarded, wrong } from './blob-transfer.ts'
 import type { RemoteParts } from './cached-manifests.ts'
 import type { ForeignLayers } from './foreign-layers.ts'
 import { passedBlob } from './passed-blob.ts'
-import { orFailing, refusalFor } from './upstream-errors.ts'
+import { isStorageFull, orFailing, refusalFor } from './upstream-errors.ts'
 
 export interface BlobParts extends RemoteParts {
   readonly blobs: BlobStore
@@ -102,7 +102,7 @@ export class CachedBlobs {
     try {
       return await fetches.fetch(of, digest, { expectedSize, open })
     } catch (error) {
-      if (!(error instanceof RegistryError) || error.code !== 'STORAGE_FULL') throw error
+      if (!isStorageFull(error)) throw error
       log.error({ ...of, digest, err: error }, 'a blob is passed on and not cached: the disk is full')
       return this.#passed(of, digest, { expectedSize, open })
     }

@@ -30,6 +30,10 @@ export function brokenOff(error: unknown): unknown {
     : error
 }
 
+export function isStorageFull(error: unknown): boolean {
+  return error instanceof RegistryError && error.code === 'STORAGE_FULL'
+}
+
 /** Runs `ask`; what the upstream fails with goes to `otherwise`, everything else is thrown. */
 export async function orFailing<result>(
   ask: () => Promise<result>,

@@ -2,6 +2,7 @@ import type { Keyv } from 'keyv'
 import type { Digest } from '../../domain/digest.ts'
 import type { ImageRef } from '../../domain/names.ts'
 import type { ImageCache } from '../../storage/image-cache.ts'
+import { unlessFull } from '../../storage/unless-full.ts'
 
 /** A use that is an hour old counts as one of now: not every pull has to write. */
 const precisionMs = 3_600_000
@@ -22,6 +23,6 @@ export class Uses {
     const name = `${of.image}@${digest}`
     if (await this.#noted.get(name)) return
     await this.#noted.set(name, true, precisionMs)
-    await this.#metadata.noteUse(of, digest, this.#now())
+    await unlessFull(() => this.#metadata.noteUse(of, digest, this.#now()))
   }
 }

@@ -1,6 +1,7 @@
 import type { Digest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { ImageName, ImageRef, Reference, RepositoryKey, Tag } from '../../domain/names.ts'
+import { describeReferrer } from '../../domain/referrer.ts'
 import type { Page, ReferrerQuery } from '../../storage/metadata-store.ts'
 import type { BlobHandle, FoundManifest, Lookup, Reader, ReferrerPage, Removal, Repository } from '../repository.ts'
 import { CacheRemoval } from './cache-removal.ts'
@@ -88,6 +89,11 @@ export class RemoteRepository implements WholeRemote {
     const of = this.#of(image)
     if (!(await this.#isIncluded(of, { digest: query.subject }))) return { items: [], next: undefined }
     return this.#parts.lists.referrers(of.image, query)
+  }
+
+  async cachedReferrers(image: ImageName, query: ReferrerQuery): Promise<ReferrerPage> {
+    const { items, next } = await this.#parts.metadata.listReferrers(this.#of(image), query)
+    return { items: items.map(describeReferrer), next }
   }
 
   async holders(image: ImageName): Promise<readonly ImageRef[]> {

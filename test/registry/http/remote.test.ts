@@ -376,6 +376,7 @@ test('who may only read gets what is cached', async () => {
   assert.deepEqual([refused.status, refused.error()], [403, 'DENIED'])
   assert.match(refused.body.toString(), /is not cached in hub, and it is fetched only for those who may deploy there/)
   assert.equal((await it.client.ask('GET', `team/app/blobs/${layer}`)).status, 403)
+  for (const list of ['tags/list', `referrers/${image.digest}`]) await it.client.ask('GET', `team/app/${list}`)
   assert.equal(it.upstream.requests.length, 0)
 
   await pull(it.admin)

@@ -81,6 +81,7 @@ try {
   const crowded = await push(upstream, 'crowded')
   const askedBefore = await upstreamGets(upstream, crowded)
   const first = await crowdPulls(cache.authority, cached, crowded)
+  await pause(2000) // the access log is written now and then
   const asked = (await upstreamGets(upstream, crowded)) - askedBefore
   const again = await crowdPulls(cache.authority, cached, crowded)
   rows.push({

@@ -56,7 +56,10 @@ export interface Registry {
   readonly addresses: readonly ListenAddress[]
   /** What the first start made; undefined on later ones. To be shown to a person once. */
   readonly firstAdmin: FirstAdmin | undefined
-  /** Takes no new connections, lets running requests finish, closes what it has opened. */
+  /**
+   * Takes no new connections, lets running requests finish, closes what it has opened. Those that wait for what comes from another
+   * registry are broken off; what has come of it is kept.
+   */
   stop(): Promise<void>
 }
 
@@ -121,7 +124,8 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
   const answer = openApp(services).callback()
   const listeners: Listener[] = []
   opened.defer(async () => {
-    await Promise.all(listeners.map((listener) => listener.stop()))
+    // What still comes in from other registries may take hours, and requests wait for it.
+    await Promise.all([...listeners.map((listener) => listener.stop()), repositories[Symbol.asyncDispose]()])
   })
   for (const address of addresses)
     listeners.push(await listen(address, answer, (server) => peers.watch(server, address.kind)))

@@ -9,6 +9,7 @@ import { removalOf } from '../http/v2/call.ts'
 import { logChange, type Change } from '../http/v2/log-change.ts'
 import { principalOf, type Caller } from '../identity/authenticate.ts'
 import { isReachable } from '../repositories/reachable.ts'
+import type { Repository } from '../repositories/repository.ts'
 import { challenge, identify } from './identify.ts'
 import { parseItemPath, type Item } from './item.ts'
 
@@ -91,6 +92,7 @@ async function remove(ctx: Context, call: Change, item: Item): Promise<boolean> 
   const removal = removalOf(call)
   switch (item.kind) {
     case 'repository': {
+      refuseVirtual(call.repository)
       const images = await removal.deleteImages()
       logChange(ctx, call, 'repository emptied', { images })
       return true
@@ -112,6 +114,15 @@ async function remove(ctx: Context, call: Change, item: Item): Promise<boolean> 
       return true
     }
   }
+}
+
+/** Whoever empties something is to know what. */
+function refuseVirtual({ key, kind, deployTo }: Repository): void {
+  if (kind !== 'virtual') return
+  throw new RegistryError('UNSUPPORTED', {
+    message: `${key} is a virtual repository, which has no images of its own: name ${deployTo?.key ?? 'a member'} to empty that`,
+    detail: { repository: key },
+  })
 }
 
 function nothingAt(path: string): RegistryError {

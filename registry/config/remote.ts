@@ -50,15 +50,17 @@ const prefetch = z.strictObject({
     .describe('Pause between two looks at the upstream.'),
 })
 
+/** What is no URL at all is told elsewhere. URLs are logged. */
+function hasNoLogin(text: string): boolean {
+  return !URL.canParse(text) || (new URL(text).username === '' && new URL(text).password === '')
+}
+
 /** A caching proxy of another registry. The names are those of Artifactory's settings, with the units that they have there. */
 export const remoteFields = {
   type: z.literal('remote'),
   url: z
     .url({ protocol: /^https?$/ })
-    .refine(
-      (text) => !URL.canParse(text) || (new URL(text).username === '' && new URL(text).password === ''),
-      'the user name and password stand in username and password, not in the URL',
-    )
+    .refine(hasNoLogin, 'the user name and password stand in username and password, not in the URL')
     .refine(
       (text) => !URL.canParse(text) || new URL(text).search + new URL(text).hash === '',
       'expected a URL without ? and #',
@@ -108,7 +110,10 @@ export const remoteFields = {
     .describe('What we show the upstream in the TLS handshake. Default: nothing.'),
   proxy: z
     .strictObject({
-      url: z.url({ protocol: /^https?$/ }).describe('http://host:port or https://host:port.'),
+      url: z
+        .url({ protocol: /^https?$/ })
+        .refine(hasNoLogin, 'the user name and password stand in username and password, not in the URL')
+        .describe('http://host:port or https://host:port.'),
       username: z.string().min(1).optional().describe('Who logs in at the proxy. Default: nobody.'),
       password: secretValue.optional().describe('The password: { env: NAME } or { file: path }.'),
     })

@@ -2,6 +2,7 @@ import Koa from 'koa'
 import { BadRequestTarget, parseRequestTarget, type RequestTarget } from '../../wire/request-target.ts'
 import { openApi } from '../api/router.ts'
 import { RegistryError } from '../domain/errors.ts'
+import { UpstreamFailure } from '../repositories/upstream/upstream.ts'
 import type { Context, RequestState } from './context.ts'
 import { answerError, brokeOff } from './errors.ts'
 import type { Services } from './services.ts'
@@ -32,11 +33,23 @@ export function openApp(services: Services): Koa<RequestState> {
     const message = old ? 'the V1 API is not served here: docker 1.6 and newer speak V2' : `there is nothing at ${path}`
     throw new RegistryError('NAME_UNKNOWN', { message })
   })
-  // Only what fails after the answer has begun: the connection is broken off then, and the log alone can say why.
-  app.on('error', (error: Error) => {
-    if (!brokeOff(error)) services.log.error({ err: error }, 'answer failed half-way')
-  })
+  app.on('error', logOnce(services))
   return app
+}
+
+/**
+ * Only what fails after the answer has begun: the connection is broken off then, and the log alone can say why. That of an upstream
+ * comes to all who wait for the same blob, and of each twice.
+ */
+function logOnce({ log }: Services): (error: Error) => void {
+  const logged = new WeakSet<Error>()
+  return (error) => {
+    if (brokeOff(error) || logged.has(error)) return
+    logged.add(error)
+    const isKnown = error instanceof UpstreamFailure || error instanceof RegistryError
+    if (isKnown) log.warn({ err: error }, 'answer broken off: the rest of it will not come')
+    else log.error({ err: error }, 'answer failed half-way')
+  }
 }
 
 /** Before any routing, so that no rule of ours is applied to another spelling of the path than the gateway's were. */

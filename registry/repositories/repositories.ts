@@ -7,6 +7,7 @@ import type { Metrics } from '../metrics.ts'
 import { LocalRepository } from './local/local-repository.ts'
 import { membersFirst } from './members-first.ts'
 import { BlobFetches } from './remote/blob-fetches.ts'
+import { cacheKey, CacheView } from './remote/cache-view.ts'
 import { namespacesOf } from './remote/image-names.ts'
 import { openRemote, type CacheStorage, type RemoteSurroundings } from './remote/open-remote.ts'
 import type { Repository } from './repository.ts'
@@ -29,12 +30,13 @@ export async function openRepositories(
   { storage, metrics, log }: Surroundings,
 ): Promise<Repositories & AsyncDisposable> {
   await using opened = new AsyncDisposableStack()
-  const fetches = opened.adopt(new BlobFetches(storage, log), (fetches) => fetches.close())
+  const fetches = new BlobFetches(storage, log)
   const remotes = { storage, fetches, maxManifestBytes: bytesOf(limits.manifestSize), metrics, log }
   const byKey = new Map<string, Repository>()
   const members = new Map<string, Member>()
+  const caches = new Map<string, Repository>()
   for (const [key, config] of membersFirst(Object.entries(repositories))) {
-    const repository = await openRepository(key, config, { limits, remotes, members, opened })
+    const repository = await openRepository(key, config, { limits, remotes, members, caches, opened })
     byKey.set(key, repository)
     // What is not served has nothing to give.
     if (!(repository instanceof UnservedRepository)) members.set(key, { repository, failsHard: failsHard(config) })
@@ -44,10 +46,12 @@ export async function openRepositories(
     const repository = byKey.get(key)
     if (config.type === 'remote' && repository) for (const name of namespacesOf(config)) mirrors.set(name, repository)
   }
+  // Before the connections by which they come in: what these break off with would be taken for a failure of the upstream.
+  opened.defer(() => fetches.close())
   const inOrder = Object.keys(repositories).flatMap((key) => byKey.get(key) ?? [])
   const running = opened.move()
   return {
-    find: (key) => byKey.get(key),
+    find: (key) => byKey.get(key) ?? caches.get(key),
     forNamespace: (namespace) => mirrors.get(namespace.toLowerCase()),
     list: () => inOrder,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
@@ -65,6 +69,8 @@ interface Building {
   readonly remotes: RemoteSurroundings
   /** Those that can be members of others, as far as they have been opened. */
   readonly members: ReadonlyMap<string, Member>
+  /** What is cached of remote ones, by a key of its own. */
+  readonly caches: Map<string, Repository>
   readonly opened: AsyncDisposableStack
 }
 
@@ -72,7 +78,7 @@ interface Building {
 async function openRepository(
   key: RepositoryKey,
   config: RepositoryConfig,
-  { limits, remotes, members, opened }: Building,
+  { limits, remotes, members, caches, opened }: Building,
 ): Promise<Repository> {
   switch (config.type) {
     case 'local':
@@ -83,8 +89,12 @@ async function openRepository(
             ...(config.immutableTags.length > 0 && { immutableTags: compilePatterns(config.immutableTags) }),
           })
         : new UnservedRepository(key, 'local', 'local (apiVersion v1)')
-    case 'remote':
-      return opened.use(await openRemote(key, config, remotes)).repository
+    case 'remote': {
+      const { repository } = opened.use(await openRemote(key, config, remotes))
+      const cache = cacheKey(key)
+      if (cache !== undefined) caches.set(cache, new CacheView(cache, repository))
+      return repository
+    }
     case 'virtual': {
       const { deployTo, resolveTagsBy } = config
       const settings = {

@@ -14,6 +14,7 @@ test('targets are set, shown, listed and removed beside a running registry, wher
   await registry.admin.push('app', 'v1', tinyImage('a'))
   await registry.admin.push('secret/app', 'v1', tinyImage('a'))
 
+  await onAccess(registry, (access) => access.removeTarget('Any Remote'))
   assert.equal((await permission('remove', 'Anything')).stdout, 'removed Anything\n')
   assert.equal((await dev.ask('GET', 'app/manifests/v1')).status, 403)
   const set = ['set', 'Apps', '--repository', 'docker-local', '--repository', 'ANY REMOTE', '--exclude', 'secret/**']

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { RegistryClient } from '../helpers/registry-client.ts'
 import { temporaryDirectory } from '../helpers/temporary-directory.ts'
 import { copyFixture } from './first-schema.ts'
 import {
@@ -13,9 +14,12 @@ import {
   type Point,
 } from './file-operations.ts'
 import { Journal } from './journal.ts'
+import { Origin, type Remote } from './origin.ts'
+import { Pulls } from './pulls.ts'
 import { randomNumbers } from './random-numbers.ts'
-import { Gone, images, steps, Traffic, type Step } from './traffic.ts'
-import { verify } from './verify.ts'
+import { steps, type Step } from './steps.ts'
+import { Gone, images, Traffic } from './traffic.ts'
+import { noRests, verify, type Rests } from './verify.ts'
 import { startVictim, type VictimOptions } from './victim.ts'
 
 /** Not every point is reached every time; so many times the number of kills are tried at the most. */
@@ -40,6 +44,12 @@ export interface CampaignReport {
   readonly points: ReadonlyMap<string, number>
   readonly kills: number
   readonly problems: readonly string[]
+  readonly rests: Rests
+}
+
+interface Clients {
+  readonly traffic: Traffic
+  readonly pulls: Pulls
 }
 
 /** What can be interrupted: a step of a client, or a start on what is there. */
@@ -66,7 +76,8 @@ const situations: readonly Situation[] = [
  */
 export async function campaign(options: CampaignOptions): Promise<CampaignReport> {
   await using temporary = await temporaryDirectory()
-  const running = new Campaign(temporary.path, options)
+  await using origin = await Origin.start()
+  const running = new Campaign(temporary.path, options, origin)
   await running.learn()
   for (let tries = 1; running.report.kills < options.kills && tries <= options.kills * mostTries; tries++) {
     const line = await running.kill()
@@ -79,6 +90,7 @@ export async function campaign(options: CampaignOptions): Promise<CampaignReport
 class Campaign {
   readonly #scratch: string
   readonly #options: CampaignOptions
+  readonly #origin: Origin
   readonly #random: () => number
   readonly #points = new Map<
     string,
@@ -88,8 +100,10 @@ class Campaign {
   #journal = new Journal()
   #directories = 0
   #kills = 0
+  #rests = noRests
 
-  constructor(scratch: string, options: CampaignOptions) {
+  constructor(scratch: string, options: CampaignOptions, origin: Origin) {
+    this.#origin = origin
     this.#scratch = scratch
     this.#options = options
     this.#random = randomNumbers(options.seed)
@@ -99,17 +113,17 @@ class Campaign {
     const hit = [...this.#points]
       .filter(([, { hits }]) => hits > 0)
       .map(([name, { hits }]): [string, number] => [name, hits])
-    return { points: new Map(hit), kills: this.#kills, problems: this.#problems }
+    return { points: new Map(hit), kills: this.#kills, problems: this.#problems, rests: this.#rests }
   }
 
   async learn(): Promise<void> {
     const wanted = situations.filter((situation) => this.#options.only?.includes(nameOf(situation)) ?? true)
     for (const situation of wanted) if (situation.kind === 'start') await this.#learnStart(situation)
     await using victim = await this.#start({ dataDirectory: this.#dataDirectory, grace: 'none' })
-    const traffic = this.#traffic(victim.client)
-    await traffic.collectGarbage()
+    const clients = this.#clients(victim.client)
+    await clients.traffic.collectGarbage()
     for (const situation of wanted)
-      if (situation.kind === 'step') await this.#learnStep(situation, traffic, victim.files)
+      if (situation.kind === 'step') await this.#learnStep(situation, clients, victim.files)
   }
 
   async #learnStart(situation: Extract<Situation, { kind: 'start' }>): Promise<void> {
@@ -120,9 +134,13 @@ class Campaign {
   }
 
   /** Again and again: the first times make directories, and not every time has everything. */
-  async #learnStep(situation: Extract<Situation, { kind: 'step' }>, traffic: Traffic, files: FileOperations) {
+  async #learnStep(
+    situation: Extract<Situation, { kind: 'step' }>,
+    { traffic, pulls }: Clients,
+    files: FileOperations,
+  ) {
     for (let time = 0; time < 3; time++) {
-      const act = await situation.step.prepare(traffic)
+      const act = await situation.step.prepare(traffic, pulls)
       const before = files.counts()
       await act?.()
       this.#add(situation, before, files.counts())
@@ -134,10 +152,10 @@ class Campaign {
       for (const kind of kinds) {
         const times = countOf(after, { operation, kind }) - countOf(before, { operation, kind })
         const moments: Moment[] = operation === 'write' ? ['before', 'in the middle of', 'after'] : ['before', 'after']
-        for (const nth of times > 1 ? [1, times] : times === 1 ? [1] : [])
+        for (const [which, nth] of chosenOf(times))
           for (const moment of moments) {
             const point = { moment, operation, kind, nth }
-            const name = `${nameOf(situation)}: ${describePoint(point)}`
+            const name = `${nameOf(situation)}: ${describePoint(point)}${which}`
             if (!this.#points.has(name)) this.#points.set(name, { situation, point, hits: 0, tries: 0 })
           }
       }
@@ -171,19 +189,19 @@ class Campaign {
     const dataDirectory = this.#dataDirectory
     const grace = step.name === 'collect garbage' || this.#random() < 0.3 ? 'none' : 'a day'
     await using victim = await this.#start({ dataDirectory, grace })
-    const traffic = this.#traffic(victim.client)
+    const { traffic, pulls } = this.#clients(victim.client)
     // A start begins with a round of collection; this one comes after it.
     if (grace === 'none') await traffic.collectGarbage()
     try {
       await (
-        await traffic.pick(steps)?.prepare(traffic)
+        await traffic.pick(steps)?.prepare(traffic, pulls)
       )?.()
-      const act = await step.prepare(traffic)
+      const act = await step.prepare(traffic, pulls)
       victim.files.killAt(point)
       await act?.()
       victim.files.disarm()
       await (
-        await traffic.pick(steps)?.prepare(traffic)
+        await traffic.pick(steps)?.prepare(traffic, pulls)
       )?.()
     } catch (error) {
       if (!(error instanceof Gone)) throw error
@@ -202,9 +220,15 @@ class Campaign {
       // It is dead already.
     }
     await victim.process.ended
-    const problems = await (this.#options.env
-      ? verify(dataDirectory, journal, (directory) => this.#start({ dataDirectory: directory }))
-      : verify(dataDirectory, journal))
+    const open = (directory: string, remote: Remote | undefined) => this.#start({ dataDirectory: directory, remote })
+    const origin = this.#origin
+    const { problems, rests } = await verify(dataDirectory, journal, { origin, ...(this.#options.env && { open }) })
+    const { kept, resumed, dropped } = this.#rests
+    this.#rests = {
+      kept: kept + rests.kept,
+      resumed: resumed + rests.resumed,
+      dropped: dropped + rests.dropped,
+    }
     // What is broken would be told again after every further kill.
     if (problems.length > 0 && journal === this.#journal) this.#afresh()
     return problems
@@ -234,18 +258,22 @@ class Campaign {
 
   async #leaveUploads(): Promise<void> {
     await using victim = await this.#start({ dataDirectory: this.#dataDirectory })
-    const traffic = this.#traffic(victim.client)
+    const { traffic } = this.#clients(victim.client)
     for (const image of images.slice(0, 2)) await traffic.startUpload(image, traffic.layer())
     for (const [url, upload] of this.#journal.claims.uploads)
       this.#journal.setUpload(url, { ...upload, certain: false, acknowledged: 0 })
   }
 
   async #start(options: Pick<VictimOptions, 'dataDirectory'> & Partial<VictimOptions>) {
-    return await startVictim({ scratch: this.#scratch, env: this.#options.env ?? {}, ...options })
+    const { remote } = this.#origin
+    return await startVictim({ scratch: this.#scratch, env: this.#options.env ?? {}, remote, ...options })
   }
 
-  #traffic(client: ConstructorParameters<typeof Traffic>[0]): Traffic {
-    return new Traffic(client, this.#journal, this.#random)
+  #clients(client: RegistryClient): Clients {
+    return {
+      traffic: new Traffic(client, this.#journal, this.#random),
+      pulls: new Pulls(client, this.#journal, this.#origin),
+    }
   }
 
   get #dataDirectory(): string {
@@ -262,6 +290,15 @@ class Campaign {
     this.#directories += 1
     this.#journal = new Journal()
   }
+}
+
+/** The first, the second and the last, how they are called in messages, and which they are. */
+function chosenOf(times: number): ReadonlyMap<string, number> {
+  const chosen: [string, number][] = []
+  if (times > 0) chosen.push(['', 1])
+  if (times > 2) chosen.push([' again', 2])
+  if (times > 1) chosen.push([' at last', times])
+  return new Map(chosen)
 }
 
 function nameOf(situation: Situation): string {

@@ -6,8 +6,11 @@ import { temporaryDirectory } from '../helpers/temporary-directory.ts'
 import { Disk, filesBelow, readRecord } from './disk.ts'
 import { withoutFileOperations } from './file-operations.ts'
 import { Journal } from './journal.ts'
+import { Origin } from './origin.ts'
+import { Pulls } from './pulls.ts'
 import { randomNumbers } from './random-numbers.ts'
-import { steps, Traffic } from './traffic.ts'
+import { steps } from './steps.ts'
+import { Traffic } from './traffic.ts'
 import { startVictim } from './victim.ts'
 
 const skip = withoutFileOperations()
@@ -19,9 +22,14 @@ test(
     await using temporary = await temporaryDirectory()
     const dataDirectory = join(temporary.path, 'data')
     await mkdir(dataDirectory)
-    await using victim = await startVictim({ dataDirectory, scratch: temporary.path, grace: 'none', record: true })
-    const traffic = new Traffic(victim.client, new Journal(), randomNumbers(1))
-    for (const { prepare } of steps) await (await prepare(traffic))?.()
+    await using origin = await Origin.start()
+    const { remote } = origin
+    const scratch = temporary.path
+    await using victim = await startVictim({ dataDirectory, scratch, grace: 'none', record: true, remote })
+    const journal = new Journal()
+    const traffic = new Traffic(victim.client, journal, randomNumbers(1))
+    const pulls = new Pulls(victim.client, journal, origin)
+    for (const { prepare } of steps) await (await prepare(traffic, pulls))?.()
 
     const disk = new Disk()
     for (const entry of readRecord(victim.files.record())) disk.do(entry)

@@ -27,8 +27,8 @@ export interface Point {
 /** How many of each there were. */
 export type Counts = ReadonlyMap<string, number>
 
-export function describePoint({ moment, operation, kind, nth }: Point): string {
-  return `${moment} ${operation} of ${kind}${nth === 1 ? '' : ' again'}`
+export function describePoint({ moment, operation, kind }: Point): string {
+  return `${moment} ${operation} of ${kind}`
 }
 
 export function countOf(counts: Counts, { operation, kind }: Pick<Point, 'operation' | 'kind'>): number {

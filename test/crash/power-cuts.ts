@@ -3,8 +3,11 @@ import { join } from 'node:path'
 import { temporaryDirectory } from '../helpers/temporary-directory.ts'
 import { Disk, readRecord, type Loss, type Recorded } from './disk.ts'
 import { Journal } from './journal.ts'
+import { Origin } from './origin.ts'
+import { Pulls } from './pulls.ts'
 import { randomNumbers } from './random-numbers.ts'
-import { steps, Traffic } from './traffic.ts'
+import { steps } from './steps.ts'
+import { Traffic } from './traffic.ts'
 import { verify } from './verify.ts'
 import { startVictim } from './victim.ts'
 
@@ -39,7 +42,8 @@ interface Recording {
 export async function powerCuts(options: PowerCutOptions): Promise<PowerCutReport> {
   await using temporary = await temporaryDirectory()
   const random = randomNumbers(options.seed)
-  const recording = await recordLife(temporary.path, options, random)
+  await using origin = await Origin.start()
+  const recording = await recordLife(temporary.path, options, random, origin)
   const problems: string[] = []
   const directory = join(temporary.path, 'cut')
   const disk = new Disk()
@@ -51,7 +55,8 @@ export async function powerCuts(options: PowerCutOptions): Promise<PowerCutRepor
     const loss: Loss = { survives: cuts % 2 === 0 ? () => false : () => random() < 0.5 }
     for (; done <= at; done++) disk.do(entryAt(recording.entries, done))
     await disk.writeAfterPowerCut(directory, loss)
-    const found = await verify(directory, journalAt(recording, at))
+    // What came in of a blob may be damaged, which shows when it is whole: that pull breaks off, and begins anew.
+    const { problems: found } = await verify(directory, journalAt(recording, at), { origin, tries: 2 })
     await rm(directory, { recursive: true })
     const line = `power cut after operation ${at + 1}, ${describe(entryAt(recording.entries, at))}`
     problems.push(...found.map((problem) => `${line}: ${problem}`))
@@ -64,16 +69,19 @@ async function recordLife(
   scratch: string,
   { rounds, env = {} }: PowerCutOptions,
   random: () => number,
+  origin: Origin,
 ): Promise<Recording> {
   const dataDirectory = join(scratch, 'data')
   await mkdir(dataDirectory)
   const journal = new Journal()
   const claims = [{ position: 0, claims: journal.snapshot() }]
-  await using victim = await startVictim({ dataDirectory, scratch, grace: 'none', record: true, env })
+  const { remote } = origin
+  await using victim = await startVictim({ dataDirectory, scratch, grace: 'none', record: true, env, remote })
   const said = () => void claims.push({ position: victim.files.position, claims: journal.snapshot() })
   const traffic = new Traffic(victim.client, journal, random, said)
+  const pulls = new Pulls(victim.client, journal, origin, said)
   for (let round = 0; round < rounds; round++)
-    for (const { prepare } of steps.toSorted(() => random() - 0.5)) await (await prepare(traffic))?.()
+    for (const { prepare } of steps.toSorted(() => random() - 0.5)) await (await prepare(traffic, pulls))?.()
   return { entries: readRecord(victim.files.record()), journal, claims }
 }
 

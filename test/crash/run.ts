@@ -24,7 +24,7 @@ if (missing) {
 
 const seed = Number(values.seed)
 const said = values.quiet ? () => {} : (line: string) => console.log(line)
-const { points, kills, problems } = await campaign({ kills: Number(values.kills), seed, said })
+const { points, kills, rests, problems } = await campaign({ kills: Number(values.kills), seed, said })
 const recorded = await powerCuts({ rounds: 3, cuts: Number(values.cuts), seed, said })
 const loaded = await underLoad(Number(values.load))
 
@@ -32,6 +32,10 @@ const most = [...points].sort(([a], [b]) => a.localeCompare(b))
 console.log('\nkilled at')
 for (const [point, times] of most) console.log(`${String(times).padStart(5)}  ${point}`)
 console.log(`\n${kills} kills at ${points.size} points: ${problems.length} problems`)
+console.log(
+  `of blobs that were being fetched, ${rests.kept} parts were kept, ${rests.resumed} of them resumed; ` +
+    `${rests.dropped} files of uploads were dropped`,
+)
 console.log(
   `${recorded.cuts} power cuts in ${recorded.operations} file operations: ${recorded.problems.length} problems`,
 )

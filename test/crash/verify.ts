@@ -12,6 +12,9 @@ import { localV2 } from '../helpers/registry.ts'
 import { RegistryClient } from '../helpers/registry-client.ts'
 import { digestOfBytes } from '../helpers/tiny-image.ts'
 import { imageOf, nameOf, type Journal } from './journal.ts'
+import type { Origin, Remote } from './origin.ts'
+import { pullAgain } from './pull-again.ts'
+import { isCached } from './pulls.ts'
 import { receivedOf } from './traffic.ts'
 
 /** A registry that runs on a data directory, and its admin. */
@@ -19,29 +22,76 @@ export interface Opened extends AsyncDisposable {
   readonly client: RegistryClient
 }
 
-/**
- * Starts the registry on what a process left behind and compares it with what its clients were told; stops it and looks at the
- * files and tables themselves. Resolves with what is wrong, a sentence each. What is seen becomes certain in the journal.
- */
-export async function verify(dataDirectory: string, journal: Journal, open = openHere): Promise<readonly string[]> {
-  const problems: string[] = []
-  try {
-    await using opened = await open(dataDirectory)
-    await new Verifier(opened.client, journal, problems).verify()
-  } catch (error) {
-    return [...problems, `the registry does not work: ${String(error instanceof Error ? error.stack : error)}`]
-  }
-  return [...problems, ...(await filesAndTables(dataDirectory))]
+export interface VerifyOptions {
+  /** Default: in this process, which is quicker than in one of its own. */
+  readonly open?: (dataDirectory: string, remote: Remote | undefined) => Promise<Opened>
+  /** What the remote repository caches. Default: there is none. */
+  readonly origin?: Origin
+  /** How often a pull may be tried until it is right. Default: once. */
+  readonly tries?: number
 }
 
-/** In this process, which is quicker than in one of its own. */
-async function openHere(dataDirectory: string): Promise<Opened> {
+/** Blobs of the upstream that had come in in part when a process ended. */
+export interface Rests {
+  /** Found by the next start. */
+  readonly kept: number
+  /** Gone on with where they had broken off; of the others there was nothing yet, or all. */
+  readonly resumed: number
+  /** Files of which no image knew: the start removed them. */
+  readonly dropped: number
+}
+
+export const noRests: Rests = { kept: 0, resumed: 0, dropped: 0 }
+
+export interface Verified {
+  /** What is wrong, a sentence each. */
+  readonly problems: readonly string[]
+  readonly rests: Rests
+}
+
+/**
+ * Starts the registry on what a process left behind and compares it with what its clients were told; stops it and looks at the
+ * files and tables themselves. What is seen becomes certain in the journal.
+ *
+ * Of what came through the remote repository: a manifest that a client got is kept, so a registry that asks nobody has it; what is kept is
+ * right; the next pull is right and complete, and goes on with what had come in, of which nothing is left over then.
+ */
+export async function verify(dataDirectory: string, journal: Journal, options: VerifyOptions = {}): Promise<Verified> {
+  const { open = openHere, origin, tries = 1 } = options
+  const problems: string[] = []
+  let rests = noRests
+  const filesBefore = await uploadFiles(dataDirectory)
+  try {
+    {
+      await using opened = await open(dataDirectory, origin && { ...origin.remote, offline: true })
+      const files = new Set(await uploadFiles(dataDirectory))
+      rests = { ...noRests, dropped: filesBefore.filter((file) => !files.has(file)).length }
+      await new Verifier(opened.client, journal, problems).verify()
+    }
+    if (origin) {
+      const kept = fetchesIn(dataDirectory).length
+      const resumedBefore = origin.resumed
+      origin.heal()
+      await using opened = await open(dataDirectory, origin.remote)
+      problems.push(...(await pullAgain(opened.client, journal, origin, tries)))
+      rests = { ...rests, kept, resumed: origin.resumed - resumedBefore }
+    }
+  } catch (error) {
+    problems.push(`the registry does not work: ${String(error instanceof Error ? error.stack : error)}`)
+    return { problems, rests }
+  }
+  for (const id of fetchesIn(dataDirectory)) problems.push(`the fetch ${id} was not gone on with`)
+  return { problems: [...problems, ...(await filesAndTables(dataDirectory))], rests }
+}
+
+export async function openHere(dataDirectory: string, remote: Remote | undefined): Promise<Opened> {
   const socketPath = join(dataDirectory, 'registry.sock')
   const config = registrySection.parse({
     listen: `unix:${socketPath}`,
     storage: { filesystem: join(dataDirectory, 'blobs') },
     database: `sqlite:${join(dataDirectory, 'caisson.db')}`,
     audit: { file: join(dataDirectory, 'audit', 'audit.jsonl') },
+    ...(remote && { repositories: { 'docker-local': { type: 'local' }, hub: remote } }),
   })
   const log = pino({ level: 'silent' })
   const registry = await startRegistry({ config, dataDirectory, log, version: '0' })
@@ -123,6 +173,7 @@ class Verifier {
     if (status === 404) return false
     const known = this.#journal.manifestOf.get(digest)
     if (status !== 200 || !known?.bytes.equals(body)) this.#wrong(`manifest ${image} ${digest} has other bytes`)
+    if (isCached(image)) return true // what it names need not be here
     for (const blob of known?.blobs ?? [])
       if (!(await this.#isWhole(image, blob))) this.#wrong(`blob ${blob} of manifest ${image} ${digest} is missing`)
     for (const entry of known?.entries ?? [])
@@ -205,10 +256,22 @@ export async function filesAndTables(dataDirectory: string): Promise<readonly st
   for (const row of rows(missing)) problems.push(`a manifest names a missing blob: ${JSON.stringify(row)}`)
 
   const uploads = new Set(rows('select id from uploads').map(({ id }) => id))
-  const uploadFiles = existsSync(join(dataDirectory, 'uploads')) ? await readdir(join(dataDirectory, 'uploads')) : []
-  for (const name of uploadFiles) if (!uploads.delete(name)) problems.push(`uploads/${name} has no row`)
+  for (const name of await uploadFiles(dataDirectory))
+    if (!uploads.delete(name)) problems.push(`uploads/${name} has no row`)
   for (const id of uploads) problems.push(`upload ${id} has a row and no file`)
   return problems
+}
+
+async function uploadFiles(dataDirectory: string): Promise<readonly string[]> {
+  const directory = join(dataDirectory, 'uploads')
+  return existsSync(directory) ? await readdir(directory) : []
+}
+
+/** Uploads by which blobs of the upstream were coming in. */
+function fetchesIn(dataDirectory: string): readonly string[] {
+  using database = new DatabaseSync(join(dataDirectory, 'caisson.db'), { readOnly: true })
+  const rows = database.prepare('select id from uploads where fetched is not null').all()
+  return rows.map(({ id }) => String(id))
 }
 
 /** Paths by digest; a file that is no blob is its own name. */

@@ -5,6 +5,7 @@ import { stringify } from 'yaml'
 import { start, type Running } from '../helpers/program.ts'
 import type { RegistryClient } from '../helpers/registry-client.ts'
 import { FileOperations, type Point } from './file-operations.ts'
+import type { Remote } from './origin.ts'
 import { adminOf } from './verify.ts'
 
 /** Half of the time that a start takes is spent on stripping types. */
@@ -21,6 +22,8 @@ export interface VictimOptions {
   readonly scratch: string
   readonly grace?: Grace
   readonly abandonedUploads?: string
+  /** Section of the remote repository `hub`. Default: there is none. */
+  readonly remote?: Remote | undefined
   readonly record?: boolean
   /** To die while it starts. */
   readonly killAt?: Point | undefined
@@ -39,7 +42,7 @@ export interface Victim extends AsyncDisposable {
 export async function startVictim(options: VictimOptions): Promise<Victim> {
   const { dataDirectory, scratch, grace = 'a day', record = false, killAt, env = {} } = options
   const config = join(scratch, 'caisson.yaml')
-  await writeFile(config, stringify({ registry: section(grace, options.abandonedUploads) }))
+  await writeFile(config, stringify({ registry: section(grace, options) }))
 
   await using started = new AsyncDisposableStack()
   const files = started.use(new FileOperations(scratch, dataDirectory, { record }))
@@ -57,11 +60,14 @@ export async function startVictim(options: VictimOptions): Promise<Victim> {
   return { client, files, process: process_, ready, [Symbol.asyncDispose]: () => running.disposeAsync() }
 }
 
-function section(grace: Grace, abandonedUploads = '24h'): unknown {
+function section(grace: Grace, { abandonedUploads = '24h', remote }: VictimOptions): unknown {
   const short = grace === 'none'
   return {
     garbageCollection: { grace: short ? '1ms' : '24h', every: '20d', abandonedUploads },
-    repositories: { 'docker-local': { type: 'local', keepUntagged: short ? '1ms' : '7d' } },
+    repositories: {
+      'docker-local': { type: 'local', keepUntagged: short ? '1ms' : '7d' },
+      ...(remote && { hub: remote }),
+    },
   }
 }
 

@@ -83,7 +83,10 @@ async function send(ctx: Context, blob: BlobHandle, range: ByteRange | undefined
   ctx.set('Content-Type', 'application/octet-stream')
   if (range) ctx.set('Content-Range', `bytes ${range.first}-${range.last}/${blob.size}`)
   ctx.length = range ? range.last - range.first + 1 : blob.size
-  if (bytes) ctx.body = bytes
+  if (!bytes) return
+  ctx.body = bytes
+  // Its first byte may be long in coming, and what fails before that has been found nevertheless.
+  if (blob.cache?.kind === 'miss') ctx.flushHeaders()
 }
 
 function blobUnknown({ image, resource: { digest } }: ImageCall<'blob'>): RegistryError {

@@ -151,7 +151,7 @@ export class BlobFetch {
   async #receive(upload: FetchedUpload, answer: UpstreamBlob, size: number | undefined): Promise<BlobHandle> {
     const started = this.#parts.now()
     const growing = size === undefined ? undefined : await this.#letRead(upload, size)
-    const { log, pausesMs } = this.#parts
+    const { log, pausesMs, now } = this.#parts
     const names = { ...this.#wanted.of, digest: this.#wanted.digest }
     await receiveAll(upload, answer, {
       what: this.#what,
@@ -161,6 +161,7 @@ export class BlobFetch {
       interrupted: (error, received) =>
         log.info({ err: error, ...names, received }, 'the transfer of a blob broke off and goes on'),
       pausesMs,
+      now,
       signal: this.#stopping.signal,
     })
     await this.#finish(upload)

@@ -4,7 +4,7 @@ import { RegistryError } from '../../domain/errors.ts'
 import type { ImageRef } from '../../storage/metadata-store.ts'
 import type { BlobHandle } from '../repository.ts'
 import { BlobFetch, type BlobSource, type FetchParts } from './blob-fetch.ts'
-import type { FetchStorage } from './fetched-upload.ts'
+import { FetchedUpload, type FetchStorage } from './fetched-upload.ts'
 
 /** An upstream that is restarted is back by then. */
 const defaultPausesMs = [100, 500, 2000, 5000, 10_000]
@@ -41,6 +41,12 @@ export class BlobFetches {
   /** Resolves when all that is coming in now has become blobs, or has failed. */
   async settled(): Promise<void> {
     await Promise.all(this.#running)
+  }
+
+  /** What has come in of a blob goes, unless it is just coming in: the image gets it otherwise. */
+  async forget(of: ImageRef, digest: Digest): Promise<void> {
+    const upload = await FetchedUpload.find(this.#parts.storage, { of, digest })
+    await upload?.discard()
   }
 
   /** Stops what is coming in, and keeps what has come for the next start. */

@@ -14,10 +14,16 @@ export interface Transfer {
   received(total: number): void
   /** Called before a pause, after which it goes on. */
   interrupted(error: UpstreamFailure, received: number): void
-  /** Before each attempt to go on; when that many in a row have brought nothing, it is given up. */
+  /** Before each attempt to go on; when that many in a row have brought next to nothing, it is given up. */
   readonly pausesMs: readonly number[]
+  readonly now: () => Date
   readonly signal: AbortSignal
 }
+
+/** What comes more slowly would come for ever, since each attempt brings a little. */
+const slowestBytesPerSecond = 1024
+/** An attempt that was cut short is none of these. */
+const shortSeconds = 0.5
 
 /**
  * Takes all of the blob that the upload does not have yet; `first` is what the upstream has answered already. Where it breaks off it goes on,
@@ -27,13 +33,15 @@ export async function receiveAll(upload: FetchedUpload, first: UpstreamBlob, tra
   let answer: UpstreamBlob | undefined = first
   let idle = 0
   for (;;) {
-    const before = upload.size
+    const [before, began] = [upload.size, transfer.now()]
     try {
       await receive(upload, answer ?? (await reopen(upload, transfer)), transfer)
       return
     } catch (error) {
-      const pauseMs = upload.size > before ? transfer.pausesMs[0] : transfer.pausesMs[idle]
-      idle = upload.size > before ? 1 : idle + 1
+      const seconds = (transfer.now().getTime() - began.getTime()) / 1000
+      const hasMoved = upload.size - before >= Math.max(1, slowestBytesPerSecond * (seconds - shortSeconds))
+      const pauseMs = hasMoved ? transfer.pausesMs[0] : transfer.pausesMs[idle]
+      idle = hasMoved ? 1 : idle + 1
       if (pauseMs === undefined || !mayPass(error, pauseMs)) throw error
       transfer.interrupted(error, upload.size)
       await pause(pauseMs, transfer.signal)

@@ -59,7 +59,7 @@ export class CachedBlobs {
    * asked, a manifest of the image does.
    */
   async #elsewhere(of: ImageRef, digest: Digest): Promise<BlobHandle | undefined> {
-    const { metadata, upstream, nameThere, blobs } = this.#parts
+    const { metadata, upstream, nameThere, blobs, fetches } = this.#parts
     const holder = await metadata.findHolder(of.repository, digest)
     if (!holder || !(await blobs.stat(digest))) return undefined
     const isThere = await orFailing(
@@ -69,7 +69,9 @@ export class CachedBlobs {
         throw failure
       },
     )
-    if (!isThere || !(await metadata.mountBlob(of, digest, holder))) return undefined
+    if (!isThere) return undefined
+    await fetches.forget(of, digest) // before the mount: whoever finds the blob does not look for what had come in of it
+    if (!(await metadata.mountBlob(of, digest, holder))) return undefined
     const linked = await metadata.findBlob(of, digest)
     return linked && this.#kept(digest, linked.size)
   }
@@ -81,7 +83,7 @@ export class CachedBlobs {
     if (head?.size === undefined) return this.#fetch(of, digest)
     return {
       size: head.size,
-      open: async (range) => (await this.#fetched(of, digest)).open(range),
+      open: async (range) => this.#orRefused(async () => (await this.#fetched(of, digest)).open(range)),
       path: () => undefined,
       cache: { kind: 'miss' },
     }
@@ -110,17 +112,16 @@ export class CachedBlobs {
 
   /** Past the cache. Each reader asks the upstream, and is refused like those who ask first. */
   async #passed(of: ImageRef, digest: Digest, { expectedSize, open }: Source): Promise<BlobHandle | undefined> {
-    const { upstream, nameThere, settings } = this.#parts
+    const { upstream, nameThere } = this.#parts
     const size = expectedSize ?? (await upstream.blobHead(nameThere(of.image), digest))?.size ?? (await sizeOf(open))
-    if (size === undefined) return undefined
-    return passedBlob(digest, size, (offset) =>
-      orFailing(
-        () => open(offset),
-        async (failure) => {
-          throw refusalFor(failure, 'BLOB_UNKNOWN', settings)
-        },
-      ),
-    )
+    return size === undefined ? undefined : passedBlob(digest, size, (offset) => this.#orRefused(() => open(offset)))
+  }
+
+  /** For what is asked of the upstream after the blob has been found. */
+  async #orRefused<result>(ask: () => Promise<result>): Promise<result> {
+    return orFailing(ask, async (failure) => {
+      throw refusalFor(failure, 'BLOB_UNKNOWN', this.#parts.settings)
+    })
   }
 
   async #open(of: ImageRef, digest: Digest, offset: number): Promise<UpstreamBlob | undefined> {

@@ -40,11 +40,7 @@ export class CachedLists {
     const all = await this.#ask<Tag>(`tags ${image}`, () => upstream.tags(nameThere(image)))
     if (!all) return metadata.listTags(this.#of(image), after, limit)
     const included = settings.includes.tagsOf(image)
-    return pageOf(
-      all.filter((tag) => included.has(tag)),
-      after,
-      limit,
-    )
+    return pageOf(all, after, limit, (tag) => included.has(tag))
   }
 
   /** Also those that are cached and not listed there. */
@@ -54,13 +50,13 @@ export class CachedLists {
       const names = (await upstream.images())?.map(this.#nameHere).filter((name) => name !== undefined)
       return names && [...new Set(names)].sort()
     })
-    const listed = (there ?? []).filter((image) => settings.includes.tagsOf(image).extent !== 'none')
+    const isIncluded = (image: ImageName) => settings.includes.tagsOf(image).extent !== 'none'
     const cached = await metadata.listImages(key, after, limit)
-    const upstreams = pageOf(listed, after, limit)
-    const items = [...new Set([...cached.items, ...upstreams.items])].sort().slice(0, limit)
-    const isLast = cached.next === undefined && upstreams.next === undefined
-    const isCut = [cached, upstreams].some((page) => page.items.some((item) => !items.includes(item)))
-    return { items, next: isLast && !isCut ? undefined : items.at(-1) }
+    const upstreams = pageOf(there ?? [], after, limit, isIncluded)
+    const both = [...new Set([...cached.items, ...upstreams.items])].sort()
+    const items = both.slice(0, limit)
+    const isLast = cached.next === undefined && upstreams.next === undefined && both.length === items.length
+    return { items, next: isLast ? undefined : items.at(-1) }
   }
 
   async referrers(image: ImageName, { subject, artifactType, after, limit }: ReferrerQuery): Promise<ReferrerPage> {
@@ -117,9 +113,30 @@ export class CachedLists {
   }
 }
 
-/** Of a list in byte order. */
-function pageOf<name extends string>(all: readonly name[], after: string | undefined, limit: number): Page<name> {
-  const from = after === undefined ? all : all.filter((name) => name > after)
-  const items = from.slice(0, limit)
-  return { items, next: from.length > limit ? items.at(-1) : undefined }
+/** Of a list in byte order. Only what is on the page, and one more, is looked at: there may be a hundred thousand. */
+function pageOf<name extends string>(
+  all: readonly name[],
+  after: string | undefined,
+  limit: number,
+  isIncluded: (name: name) => boolean,
+): Page<name> {
+  const items: name[] = []
+  for (let at = after === undefined ? 0 : placeAfter(all, after); at < all.length; at++) {
+    const name = all[at]
+    if (name === undefined || !isIncluded(name)) continue
+    if (items.length === limit) return { items, next: items.at(-1) }
+    items.push(name)
+  }
+  return { items, next: undefined }
+}
+
+/** Where in the list the first name stands that comes after this one. */
+function placeAfter(all: readonly string[], after: string): number {
+  let [low, high] = [0, all.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((all[middle] ?? '') > after) high = middle
+    else low = middle + 1
+  }
+  return low
 }

@@ -100,7 +100,7 @@ export class CachedManifests {
   /** What the tag is on now; undefined when the upstream has it no more. */
   async #revalidate(of: ImageRef, tag: Tag, kept: Manifest): Promise<FoundManifest | undefined> {
     const { upstream, metadata, nameThere, freshness } = this.#parts
-    const head = await upstream.manifestHead(nameThere(of.image), { tag })
+    const head = await upstream.manifestHead(nameThere(of.image), { tag }, kept.digest)
     if (!head) return undefined
     if (head.digest === kept.digest) {
       await freshness.confirm(manifestThing(of, { tag }))

@@ -3,11 +3,12 @@ import type { ByteRange } from '../../../wire/byte-range.ts'
 import type { Digest } from '../../domain/digest.ts'
 import type { Blobs } from '../../storage/blob-store.ts'
 import type { BlobHandle, CacheState, Growth } from '../repository.ts'
+import { UpstreamFailure } from '../upstream/upstream.ts'
 import type { Arrival } from './arrival.ts'
 import { Availability } from './availability.ts'
 import { GrowingBytes } from './growing-bytes.ts'
 import type { SharedReader } from './shared-reader.ts'
-import { brokenOff } from './upstream-errors.ts'
+import { refusalFor } from './upstream-errors.ts'
 
 interface Coming {
   readonly arrival: Arrival
@@ -54,8 +55,14 @@ export class GrowingBlob implements BlobHandle {
     const blobPath = this.#blobs.path(this.#digest)
     return { path, blobPath, available: () => new Availability(arrival), kept: () => this.#kept() }
   }
+
   async #kept(): Promise<void> {
     const end = await this.#coming.arrival.over
     if (end.kind === 'failed') throw brokenOff(end.error)
   }
+}
+
+/** The upstream has the blob, so that it cannot be had now is no absence. */
+function brokenOff(error: unknown): unknown {
+  return error instanceof UpstreamFailure ? refusalFor(error, 'BLOB_UNKNOWN', { hardFail: true }) : error
 }

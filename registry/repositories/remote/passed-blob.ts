@@ -22,9 +22,8 @@ export function passedBlob(
       if (!there) throw new RegistryError('BLOB_UNKNOWN', { detail: { digest } })
       const isPart = range !== undefined && (range.first > 0 || range.last < size - 1)
       const bytes = Readable.from(isPart ? part(there, range) : whole(there, digest, size), { objectMode: false })
-      // Who leaves before the first byte has begun nothing that could end it.
-      bytes.once('close', () => there.bytes.destroy())
-      return bytes
+      // Of a reader that leaves before it has read anything, the generator never hears.
+      return bytes.once('close', () => there.bytes.destroy())
     },
   }
 }

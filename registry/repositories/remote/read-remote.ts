@@ -4,13 +4,7 @@ import type { ImageName, ImageRef, Reference, RepositoryKey, Tag } from '../../d
 import type { TagSet } from '../../domain/tag-set.ts'
 import type { Page, ReferrerQuery } from '../../storage/metadata-store.ts'
 import type { BlobHandle, FoundManifest, Lookup, Reader, ReferrerPage, Removal, Repository } from '../repository.ts'
-
-/** The repository, and what it can do without asking anybody. */
-export interface WholeRemote extends Repository {
-  readonly removal: Removal
-  cachedTags(image: ImageName, after: string | undefined, limit: number): Promise<Page<Tag> | undefined>
-  cachedReferrers(image: ImageName, query: ReferrerQuery): Promise<ReferrerPage>
-}
+import type { Cache } from './cache-view.ts'
 
 /**
  * A remote repository as somebody may use it: what is not cached is fetched for those who may deploy, since that is what it comes to.
@@ -21,11 +15,11 @@ export class ReadRemote implements Repository {
   readonly kind = 'remote'
   readonly pushTarget = undefined
   readonly removal: Removal
-  readonly #whole: WholeRemote
+  readonly #whole: Cache
   readonly #reader: Reader
   readonly #isOther: boolean
 
-  constructor(whole: WholeRemote, reader: Reader, namespaces: readonly string[]) {
+  constructor(whole: Cache, reader: Reader, namespaces: readonly string[]) {
     this.key = whole.key
     this.removal = whole.removal
     this.#whole = whole

@@ -8,7 +8,8 @@ import { CacheRemoval } from './cache-removal.ts'
 import { CachedBlobs, type BlobParts } from './cached-blobs.ts'
 import type { CachedLists } from './cached-lists.ts'
 import { CachedManifests } from './cached-manifests.ts'
-import { ReadRemote, type WholeRemote } from './read-remote.ts'
+import type { Cache } from './cache-view.ts'
+import { ReadRemote } from './read-remote.ts'
 import type { Uses } from './uses.ts'
 
 export interface RemoteRepositoryParts extends BlobParts {
@@ -25,7 +26,7 @@ export interface RemoteRepositoryParts extends BlobParts {
 export type CountCache = (kind: 'manifest' | 'blob', outcome: 'hit' | 'miss' | 'stale' | 'absent' | 'failed') => void
 
 /** Caches the images of another registry. Everything that it has can be had again, so it can be deleted, and nothing can be pushed. */
-export class RemoteRepository implements WholeRemote {
+export class RemoteRepository implements Cache {
   readonly key: RepositoryKey
   readonly kind = 'remote'
   readonly pushTarget = undefined
@@ -79,6 +80,10 @@ export class RemoteRepository implements WholeRemote {
 
   async images(after: string | undefined, limit: number): Promise<Page<ImageName>> {
     return this.#parts.lists.images(after, limit)
+  }
+
+  async cachedImages(after: string | undefined, limit: number): Promise<Page<ImageName>> {
+    return this.#parts.metadata.listImages(this.key, after, limit)
   }
 
   async tagsHolding(image: ImageName, digest: Digest): Promise<readonly Tag[]> {

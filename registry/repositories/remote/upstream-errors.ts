@@ -23,13 +23,6 @@ export function refusalFor(
   })
 }
 
-/** What those are told who had part in a transfer that has failed since: it is no failure of this registry. */
-export function brokenOff(error: unknown): unknown {
-  return error instanceof UpstreamFailure
-    ? new RegistryError('UNAVAILABLE', { message: error.message, cause: error })
-    : error
-}
-
 export function isStorageFull(error: unknown): boolean {
   return error instanceof RegistryError && error.code === 'STORAGE_FULL'
 }

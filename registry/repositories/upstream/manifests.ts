@@ -32,11 +32,16 @@ const vague: ReadonlySet<string | undefined> = new Set([
   'text/plain',
 ])
 
-export async function headManifest(requests: Requests, url: URL, scope: string): Promise<ManifestHead | undefined> {
-  const question = { method: 'HEAD', url, headers: { accept }, meant: [405] } as const
-  const answer = await requests.ask(question, scope)
+/** `known`: what it is taken for; an upstream that knows of entity tags says by 304 that it still is. */
+export async function headManifest(
+  requests: Requests,
+  { url, scope, known }: { readonly url: URL; readonly scope: string; readonly known: Digest | undefined },
+): Promise<ManifestHead | undefined> {
+  const headers = { accept, ...(known !== undefined && { 'if-none-match': `"${known}"` }) }
+  const answer = await requests.ask({ method: 'HEAD', url, headers, meant: [304, 405] }, scope)
   await answer.discard()
-  return answer.status === 404 ? undefined : { digest: announcedDigest(answer) }
+  if (answer.status === 404) return undefined
+  return { digest: answer.status === 304 ? known : announcedDigest(answer) }
 }
 
 export async function getManifest(

@@ -27,7 +27,7 @@ export function withOutages(upstream: Upstream & Probed, options: OutageOptions)
   const outages = new Outages(upstream, options)
   return {
     name: upstream.name,
-    manifestHead: (image, reference) => outages.ask(() => upstream.manifestHead(image, reference)),
+    manifestHead: (image, reference, known) => outages.ask(() => upstream.manifestHead(image, reference, known)),
     manifest: (image, reference) => outages.ask(() => upstream.manifest(image, reference)),
     blobHead: (image, digest) => outages.ask(() => upstream.blobHead(image, digest)),
     blob: (image, digest, offset) => outages.ask(() => upstream.blob(image, digest, offset)),

@@ -16,19 +16,24 @@ export interface BodyOptions {
 
 const bufferedBytes = 256 * 1024
 
-/** The bytes of `source`, or an error of kind unreachable: when they break off, are more than announced, stand still or drip. */
+/**
+ * The bytes of `source`, or an error of kind unreachable: when they break off, are more than announced, stand still or drip. What has
+ * come is read before the error: it need not come again.
+ */
 export function pacedBody(source: Readable, options: BodyOptions): Readable {
   return new PacedBody(source, options)
 }
 
-/** Reads what is there at once, since a gibibyte comes in 65,000 pieces: a pipe costs more than all that is done here. */
+/** Takes what is there at once, since a gibibyte comes in 65,000 pieces: a pipe costs more than all that is done here. */
 class PacedBody extends Readable {
   readonly #source: Readable
   readonly #options: BodyOptions
   readonly #pace: Pace
   readonly #watch: NodeJS.Timeout
   #bytes = 0
-  #isWanted = false
+  #isWanted = true
+  /** To be told when all has been read that came before. */
+  #broken: UpstreamFailure | undefined
 
   constructor(source: Readable, options: BodyOptions) {
     super({ highWaterMark: bufferedBytes })
@@ -39,7 +44,13 @@ class PacedBody extends Readable {
     this.#watch = setInterval(() => this.#look(), Math.max(20, Math.min(1000, silenceMs / 4, windowMs / 4)))
     this.#watch.unref()
     source.on('readable', () => this.#take())
-    finished(source, { writable: false }, (error) => (error ? this.destroy(error) : this.#end()))
+    finished(source, { writable: false }, (error) => this.#end(error ?? undefined))
+  }
+
+  override read(size?: number): unknown {
+    const chunk: unknown = super.read(size)
+    if (this.#broken && this.readableLength === 0) this.destroy(this.#broken)
+    return chunk
   }
 
   override _read(): void {
@@ -62,31 +73,27 @@ class PacedBody extends Readable {
     }
   }
 
-  #end(): void {
+  #end(error: Error | undefined): void {
     clearInterval(this.#watch)
+    if (this.destroyed) return
     const { length } = this.#options
-    if (length !== undefined && this.#bytes !== length) this.destroy(this.#wrongLength())
-    else this.push(null)
+    const isWrong = length !== undefined && this.#bytes !== length
+    const failure = error ? this.#failure(reasonOf(error), error) : isWrong ? this.#wrongLength() : undefined
+    if (!failure) this.push(null)
+    else if (this.readableLength === 0) this.destroy(failure)
+    else this.#broken = failure
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     clearInterval(this.#watch)
-    const failure = error && this.#failureOf(error)
-    if (failure) this.#options.failed(failure)
     this.#source.destroy()
-    return done(failure ?? error)
+    if (error instanceof UpstreamFailure) this.#options.failed(error)
+    return done(error)
   }
 
   #look(): void {
     const problem = this.#pace.problem()
     if (problem !== undefined) this.destroy(this.#failure(problem))
-  }
-
-  /** Undefined when it is the reader who gave up. */
-  #failureOf(error: Error): UpstreamFailure | undefined {
-    if (error instanceof UpstreamFailure) return error
-    const broken = this.#source.destroyed && !this.#source.readableEnded
-    return broken ? this.#failure(reasonOf(error), error) : undefined
   }
 
   #wrongLength(): UpstreamFailure {

@@ -1,6 +1,6 @@
 import { algorithmOf, encodedOf, type Digest } from '../../domain/digest.ts'
 import { readDescriptor } from '../../domain/descriptor.ts'
-import { isObject } from '../../domain/json.ts'
+import { isObject, type JsonObject } from '../../domain/json.ts'
 import type { ImageName } from '../../domain/names.ts'
 import type { ReferrerDescriptor } from '../../domain/referrer.ts'
 import { readPages } from './links.ts'
@@ -42,9 +42,14 @@ function readReferrer(entry: unknown): readonly ReferrerDescriptor[] {
       digest: read.digest,
       size: Number(size),
       ...(hasType && { artifactType }),
-      ...(isObject(annotations) && { annotations }),
+      ...(isObject(annotations) && { annotations: textsOf(annotations) }),
     },
   ]
+}
+
+/** OCI image 1.1, "Annotations": both MUST be strings. One that is not would spoil the whole list for clients in Go. */
+function textsOf(annotations: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(annotations).filter(([, value]) => typeof value === 'string'))
 }
 
 function inOrder(referrers: readonly ReferrerDescriptor[]): readonly ReferrerDescriptor[] {

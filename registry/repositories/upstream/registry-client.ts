@@ -28,26 +28,27 @@ import { Wire } from './wire.ts'
 
 export interface UpstreamOptions {
   readonly maxManifestBytes: number
-  /** How slow a body may be, averaged over a time. Default: 1 KiB/s over 30 s. */
+  /** How slow a body may be, averaged over a time. Default: 1 KiB/s over twice the silence, 30 s at most. */
   readonly slowest?: { readonly bytesPerSecond: number; readonly windowMs: number }
   readonly now?: () => number
 }
 
 /** As docker and its credential helpers know Docker Hub, whose registry has another name. */
 const hub = { registry: 'https://registry-1.docker.io', credentials: 'https://index.docker.io/v1/' } as const
-const usualPace = { bytesPerSecond: 1024, windowMs: 30_000 }
+const usualPace = (silenceMs: number) => ({ bytesPerSecond: 1024, windowMs: Math.min(2 * silenceMs, 30_000) })
 
 /** Asks the upstream nothing yet. Throws, naming the setting, when something that the configuration names cannot be read. */
 export async function openUpstream(
   config: RemoteConfig,
   observer: UpstreamObserver,
-  { maxManifestBytes, slowest = usualPace, now = Date.now }: UpstreamOptions,
+  { maxManifestBytes, slowest, now = Date.now }: UpstreamOptions,
 ): Promise<Upstream & Probed & AsyncDisposable> {
   const isHub = isDockerHub(config.url)
   const url = new URL(isHub ? hub.registry : config.url)
   const credentials = await openCredentials(config, isHub ? hub.credentials : url.host, now)
   const connection = await openConnection(config, url)
-  const limits = { ...slowest, silenceMs: config.socketTimeoutMillis }
+  const silenceMs = config.socketTimeoutMillis
+  const limits = { ...(slowest ?? usualPace(silenceMs)), silenceMs }
   const wire = new Wire({ send: connection.send, observer, limits, now })
   const tokens = new BearerTokens((asked) => askRealm(wire, asked), credentials, now)
   const { tokenRealms, enableTokenAuthentication } = config
@@ -75,8 +76,12 @@ class RegistryClient implements Upstream, Probed, AsyncDisposable {
     this.#maxManifestBytes = maxManifestBytes
   }
 
-  async manifestHead(image: ImageName, reference: Reference): Promise<ManifestHead | undefined> {
-    return await headManifest(this.#requests, this.#manifestUrl(image, reference), pullScope(image))
+  async manifestHead(image: ImageName, reference: Reference, known?: Digest): Promise<ManifestHead | undefined> {
+    return await headManifest(this.#requests, {
+      url: this.#manifestUrl(image, reference),
+      scope: pullScope(image),
+      known,
+    })
   }
 
   async manifest(image: ImageName, reference: Reference): Promise<Manifest | undefined> {

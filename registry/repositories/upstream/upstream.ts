@@ -11,8 +11,11 @@ import type { ReferrerDescriptor } from '../../domain/referrer.ts'
 export interface Upstream {
   /** How it is named in messages: its URL. */
   readonly name: string
-  /** By HEAD. `digest` is undefined when the upstream does not say it: then only {@link Upstream.manifest} can tell. */
-  manifestHead(image: ImageName, reference: Reference): Promise<ManifestHead | undefined>
+  /**
+   * By HEAD, and whether it is still the manifest `known`. `digest` is undefined when the upstream does not say it: then only
+   * {@link Upstream.manifest} can tell.
+   */
+  manifestHead(image: ImageName, reference: Reference, known?: Digest): Promise<ManifestHead | undefined>
   /** The digest is that of the bytes, and the one asked for or announced. Never larger than `maxManifestBytes`. */
   manifest(image: ImageName, reference: Reference): Promise<Manifest | undefined>
   /** By HEAD. */

@@ -16,6 +16,8 @@ export interface WireOptions {
   readonly now: () => number
 }
 
+const silencesPerAnswer = 4
+
 /** What goes out and comes in, and is told to the observer. Each rejects with an UpstreamFailure. */
 export class Wire {
   readonly #options: WireOptions
@@ -55,8 +57,17 @@ export class Wire {
     return pacedBody(answer.body, { what: withoutQuery(answer.url), length, limits, now, received, failed })
   }
 
-  /** The whole body; rejects when it is more than that. */
+  /** The whole body; rejects when it is more than that, or takes long altogether: somebody waits for it who has not been answered. */
   async read(answer: WireAnswer, maxBytes: number): Promise<Uint8Array> {
-    return await readBody(this.body(answer), maxBytes, withoutQuery(answer.url))
+    const what = withoutQuery(answer.url)
+    const body = this.body(answer)
+    const mostMs = silencesPerAnswer * this.#options.limits.silenceMs
+    const late = () => body.destroy(new UpstreamFailure('unreachable', `${what}: not all of it came in ${mostMs} ms`))
+    const deadline = setTimeout(late, mostMs)
+    try {
+      return await readBody(body, maxBytes, what)
+    } finally {
+      clearTimeout(deadline)
+    }
   }
 }

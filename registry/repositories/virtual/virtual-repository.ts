@@ -28,6 +28,12 @@ export interface VirtualSettings {
   readonly resolveTagsBy: 'order' | 'newest'
 }
 
+interface Search extends Lookup {
+  readonly question: Question
+  /** Whom to ask when nobody has it here: all members, or those where a manifest that is here leads to it. */
+  readonly elsewhere: 'everywhere' | 'where it is named'
+}
+
 /**
  * Several repositories behind one key. What somebody may see here is what they may read in the members, each by itself; without a reader
  * it is everything.
@@ -64,7 +70,8 @@ export class VirtualRepository implements Repository {
   async manifest(image: ImageName, reference: Reference, lookup: Lookup = {}): Promise<FoundManifest | undefined> {
     if ('tag' in reference) return this.#tagged(image, reference.tag, lookup)
     const question = this.#question()
-    const found = await this.#find({ question, image, digest: reference.digest }, lookup, (member, lookup) =>
+    const search = { ...lookup, question, elsewhere: 'everywhere' } as const
+    const found = await this.#find(image, reference.digest, search, (member, lookup) =>
       member.manifest(image, reference, lookup),
     )
     return found ?? question.absence(lookup.use)
@@ -72,10 +79,11 @@ export class VirtualRepository implements Repository {
 
   async blob(image: ImageName, digest: Digest, lookup: Lookup = {}): Promise<BlobHandle | undefined> {
     const question = this.#question()
-    const found = await this.#find({ question, image, digest }, lookup, (member, lookup) =>
-      member.blob(image, digest, lookup),
-    )
-    // Who asks in order not to send it sends it when nobody can say.
+    // Who pushes asks whether each new layer is there, and no upstream is to learn of these.
+    const elsewhere = lookup.use === 'rely' ? 'where it is named' : 'everywhere'
+    const search = { ...lookup, question, elsewhere } as const
+    const found = await this.#find(image, digest, search, (member, lookup) => member.blob(image, digest, lookup))
+    // Nobody can say: then it is sent.
     return found ?? (lookup.use === 'rely' ? undefined : question.absence())
   }
 
@@ -181,8 +189,9 @@ export class VirtualRepository implements Repository {
 
   /** What all of them have here is looked through before any asks elsewhere. */
   async #find<found>(
-    { question, image, digest }: { readonly question: Question; readonly image: ImageName; readonly digest: Digest },
-    lookup: Lookup,
+    image: ImageName,
+    digest: Digest,
+    { question, elsewhere, ...lookup }: Search,
     find: (member: Repository, lookup: Lookup) => Promise<found | undefined>,
   ): Promise<found | undefined> {
     const members = await this.#sight.membersFor(image)
@@ -195,7 +204,9 @@ export class VirtualRepository implements Repository {
       if (found !== undefined) return found
     }
     if (lookup.from === 'here') return undefined
-    for (const seen of await this.#likelyFirst(members, image, digest)) {
+    const likely = await this.#likely(members, image, digest)
+    const others = elsewhere === 'where it is named' ? [] : members.filter((seen) => !likely.includes(seen))
+    for (const seen of [...likely, ...others]) {
       const found = seen.repository.kind === 'local' ? undefined : await ask(seen, 'anywhere')
       if (found !== undefined) return found
     }
@@ -203,10 +214,9 @@ export class VirtualRepository implements Repository {
   }
 
   /** Where a manifest that is here leads to it; so that not every upstream is asked for each blob of an image that another one has. */
-  async #likelyFirst(members: readonly SeenMember[], image: ImageName, digest: Digest): Promise<readonly SeenMember[]> {
+  async #likely(members: readonly SeenMember[], image: ImageName, digest: Digest): Promise<readonly SeenMember[]> {
     const held = await this.#ofEach(members, (member) => member.tagsHolding(image, digest))
-    const isLikely = (_: SeenMember, index: number) => (held[index]?.length ?? 0) > 0
-    return [...members.filter(isLikely), ...members.filter((seen, index) => !isLikely(seen, index))]
+    return members.filter((_, index) => (held[index]?.length ?? 0) > 0)
   }
 
   #imagesIn(member: Member, after: string | undefined, limit: number, question: Question) {

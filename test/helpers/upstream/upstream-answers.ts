@@ -1,4 +1,4 @@
-import { jsonPlan, type Plan } from './plan.ts'
+import { jsonPlan, plan, type Plan } from './plan.ts'
 import type { SeenRequest } from './test-listener.ts'
 import type { UpstreamContent } from './upstream-content.ts'
 
@@ -36,7 +36,7 @@ export function rightAnswer(content: UpstreamContent, request: SeenRequest, page
     case 'ping':
       return jsonPlan(200, {})
     case 'manifest':
-      return manifestAnswer(content, image, rest)
+      return manifestAnswer(content, image, rest, request.headers['if-none-match'])
     case 'blob':
       return blobAnswer(content, image, rest, request.headers.range)
     case 'tags':
@@ -54,9 +54,10 @@ export function rightAnswer(content: UpstreamContent, request: SeenRequest, page
   }
 }
 
-function manifestAnswer(content: UpstreamContent, image: string, reference: string): Plan {
+function manifestAnswer(content: UpstreamContent, image: string, reference: string, known: string | undefined): Plan {
   const manifest = content.find(image, reference)
   if (!manifest) return unknown('MANIFEST_UNKNOWN')
+  if (known === `"${manifest.digest}"`) return plan(304, '', { etag: known })
   return {
     ...jsonPlan(200, ''),
     headers: { 'content-type': manifest.mediaType, 'docker-content-digest': manifest.digest },

@@ -9,6 +9,7 @@ const registry = await startTestRegistry({
     'docker-local': { type: 'local' },
     'docker-prod': { type: 'local' },
     hub: { type: 'remote', url: 'https://registry-1.docker.io' },
+    all: { type: 'virtual', members: ['docker-local', 'hub'] },
   },
   garbageCollection: { grace: '0s', every: '1h' },
 })
@@ -125,10 +126,14 @@ for (const [what, path] of [
     assert.equal(answer.error(), 'NAME_UNKNOWN')
   })
 
+test('what a cache does not have is not there, and its upstream is not asked for it', async () => {
+  const absent = await rest.ask('DELETE', 'hub/library/alpine')
+  assert.deepEqual([absent.status, absent.error()], [404, 'NAME_UNKNOWN'])
+})
+
 test('a repository that holds no images of its own refuses', async () => {
-  const refused = await rest.ask('DELETE', 'hub/library/alpine')
-  assert.equal(refused.status, 405)
-  assert.equal(refused.error(), 'UNSUPPORTED')
+  const refused = await rest.ask('DELETE', 'all/library/alpine')
+  assert.deepEqual([refused.status, refused.error()], [405, 'UNSUPPORTED'])
 })
 
 for (const path of ['docker-local', 'docker-local/team/app', 'docker-local/team/app/1', 'docker-local/team/nothing'])

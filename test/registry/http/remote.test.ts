@@ -7,7 +7,7 @@ import { eventually } from '../../helpers/eventually.ts'
 import { startTestRegistry, type TestRegistry } from '../../helpers/registry.ts'
 import type { Answer, RegistryClient } from '../../helpers/registry-client.ts'
 import { descriptor, digestOfBytes, ociManifest, tinyImage } from '../../helpers/tiny-image.ts'
-import { redirected, status, tooMany } from '../../helpers/upstream/faults.ts'
+import { redirected, status, tooMany, truncated } from '../../helpers/upstream/faults.ts'
 import { addUser, onAccess, target } from '../../helpers/users.ts'
 
 const image = tinyImage('one')
@@ -108,6 +108,8 @@ test('a tag is looked after by HEAD when its time is over, and followed when it 
   assert.equal((await it.client.ask('GET', 'team/app/manifests/1')).headers['x-cache'], 'HIT')
   assert.equal(it.upstream.count('HEAD', 'manifest'), 1)
   assert.equal(it.upstream.count('GET', 'manifest'), 1)
+  const head = it.upstream.requests.find(({ method }) => method === 'HEAD')
+  assert.equal(head?.headers['if-none-match'], `"${image.digest}"`)
 
   const moved = tinyImage('two')
   it.upstream.content.push('team/app', '1', moved)
@@ -226,6 +228,22 @@ test('a blob that another image of the upstream has brought is not fetched again
   assert.deepEqual([answer.status, answer.headers['x-cache']], [200, 'HIT'])
   assert.equal(it.upstream.count('GET', 'blob'), 2)
   assert.equal((await it.client.ask('GET', `team/third/blobs/${layer}`)).status, 404)
+})
+
+test('what had come in of a blob goes when another image has brought it meanwhile', async () => {
+  await using it = await setUp()
+  it.upstream.content.push('team/other', '1', image)
+  assert.equal((await it.client.ask('GET', 'team/other/manifests/1')).status, 200)
+  const faults = [truncated(4), status(401)]
+  it.upstream.break('blob', (answer, path) => faults.shift()?.(answer, path) ?? answer)
+  await assert.rejects(it.client.ask('GET', `team/other/blobs/${layer}`))
+  assert.equal((await it.registry.uploads()).length, 1)
+
+  await pull(it.client)
+  const cached = it.registry.anonymous.at('/artifactory/api/docker/hub-cache/v2')
+  await eventually('the blob is kept', async () => (await cached.ask('HEAD', `team/app/blobs/${layer}`)).status === 200)
+  assert.equal((await it.client.ask('GET', `team/other/blobs/${layer}`)).headers['x-cache'], 'HIT')
+  assert.deepEqual(await it.registry.uploads(), [])
 })
 
 test('a blob of this registry is fetched nevertheless: its digest alone gives nothing', async () => {
@@ -515,4 +533,24 @@ test('an image can be fetched whole before anybody asks for it', async () => {
   await it.upstream.start()
   const absent = await ask({ image: 'absent', tags: ['1'] })
   assert.deepEqual(absent.json(), { done: false, message: 'there is no such image' })
+})
+
+test('what is cached can be seen by a name of its own, without asking anybody', async () => {
+  await using it = await setUp()
+  it.upstream.content.push('team/app', '2', tinyImage('two'))
+  await pull(it.client)
+  await kept(it)
+  const asked = it.upstream.requests.length
+  const cached = it.registry.anonymous.at('/artifactory/api/docker/hub-cache/v2')
+  assert.deepEqual((await cached.ask('GET', '_catalog')).json(), { repositories: ['team/app'] })
+  assert.deepEqual((await cached.ask('GET', 'team/app/tags/list')).json(), { name: 'team/app', tags: ['1'] })
+  assert.deepEqual(caches(await pull(cached)), ['HIT', 'HIT', 'HIT'])
+  for (const path of ['team/app/manifests/2', 'other/tags/list', `team/app/blobs/${digestOfBytes('none')}`])
+    assert.equal((await cached.ask('GET', path)).status, 404, path)
+  const refused = await it.registry.admin.at('/artifactory/api/docker/hub-cache/v2').ask('POST', 'x/blobs/uploads/')
+  assert.equal(refused.status, 405)
+  assert.equal((await cached.ask('DELETE', '/artifactory/hub-cache/team/app/1')).status, 401)
+  assert.equal((await it.registry.admin.ask('DELETE', '/artifactory/hub-cache/team/app/1')).status, 204)
+  assert.equal((await cached.ask('GET', 'team/app/manifests/1')).status, 404)
+  assert.equal(it.upstream.requests.length, asked)
 })

@@ -28,12 +28,12 @@ const content = patternOf(sizeOfPattern)
 const digest = sha256(content)
 const everything = new Date(Date.now() + 86_400_000)
 
-async function setUp(pausesMs: readonly number[] = [0, 0, 0, 0, 0]) {
+async function setUp(pausesMs: readonly number[] = [0, 0, 0, 0, 0], now?: () => Date) {
   const storage = await temporaryStorage()
   const kept = keepLog()
   const opened: BlobFetches[] = []
   const open = (blobs: BlobStore = storage.blobs) => {
-    const fetches = new BlobFetches({ blobs, metadata: storage.metadata }, kept.log, undefined, pausesMs)
+    const fetches = new BlobFetches({ blobs, metadata: storage.metadata }, kept.log, now, pausesMs)
     opened.push(fetches)
     return fetches
   }
@@ -205,6 +205,20 @@ test('where a transfer breaks off it goes on, again and again while anything com
   assert.ok((await readAll(handle)).equals(content))
   assert.deepEqual(source.asked, [0, 1000, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009, 1009])
   assert.deepEqual(await it.leftovers(), [])
+})
+
+test('an upstream that brings next to nothing each time is given up, though it does bring something', async () => {
+  let seconds = 0
+  await using it = await setUp([0, 0, 0, 0, 0], () => new Date((seconds += 10) * 1000))
+  const source = scriptedSource(
+    ranged(content, { until: 1_000_000 }),
+    ...Array.from({ length: 5 }, (_, index) => ranged(content, { until: 1_000_001 + index })),
+  )
+  await readUntilBroken(await fetched(it.fetches, source), { kind: 'unreachable' })
+  assert.deepEqual(source.asked, [0, 1_000_000, 1_000_001, 1_000_002, 1_000_003, 1_000_004])
+  const [kept] = await allOf(it.storage.blobs.listUploads())
+  assert.ok(kept)
+  assert.equal(await it.storage.blobs.size(kept.id), 1_000_005)
 })
 
 test('of an upstream without ranges nothing is stored twice', async () => {

@@ -21,7 +21,7 @@ const { admin, anonymous } = registry
 const rest = anonymous.at('/artifactory')
 
 await onAccess(registry, async (access) => {
-  await access.removeTarget('Anything')
+  for (const name of ['Anything', 'Any Remote']) await access.removeTarget(name)
   const inLocal = { repositories: ['docker-local'] }
   for (const each of [
     target('public', { ...inLocal, includes: ['public/**'], users: { anonymous: ['read'] } }),

@@ -84,7 +84,7 @@ const people = {
 const password = 'the same for all'
 const passwordHash = await hashPassword(password)
 await onAccess(registry, async (access) => {
-  await access.removeTarget('Anything')
+  for (const name of ['Anything', 'Any Remote']) await access.removeTarget(name)
   for (const each of targets) await access.putTarget(each)
   for (const [name, groups] of Object.entries(people)) await access.addUser(userNamed(name, { passwordHash }), groups)
   await access.addUser(userNamed('robot', { kind: 'robot', passwordHash: undefined }), ['robots'])

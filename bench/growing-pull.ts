@@ -132,9 +132,7 @@ async function grow(name: string, asked: readonly ServerResponse[]): Promise<voi
   const file = await open(path, 'w')
   let written = 0
   let change = Promise.withResolvers<undefined>()
-  const growth: Growth = {
-    path,
-    blobPath: join(directory, name),
+  const growth: Pick<Growth, 'available'> = {
     async *available() {
       for (let told = -1; told < size;) {
         if (written === told) await change.promise

@@ -10,7 +10,7 @@ const tellMs = 50
  * blob will not be had; destroyed, it listens no more.
  */
 export class Progress extends Readable {
-  readonly #growth: Growth
+  readonly #growth: Pick<Growth, 'available'>
   readonly #size: number
   #numbers: AsyncIterator<number> | undefined
   #available = 0
@@ -20,7 +20,7 @@ export class Progress extends Readable {
   #isDue = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor(growth: Growth, size: number) {
+  constructor(growth: Pick<Growth, 'available'>, size: number) {
     super({ highWaterMark: 256 })
     this.#growth = growth
     this.#size = size

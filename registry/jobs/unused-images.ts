@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { RegistryConfig } from '../config.ts'
 import { isRepositoryKey, type RepositoryKey } from '../domain/names.ts'
 import type { Metrics } from '../metrics.ts'
-import type { ImageCache } from '../storage/image-cache.ts'
+import { usePrecisionMs, type ImageCache } from '../storage/image-cache.ts'
 import type { Job } from './schedule.ts'
 
 /** Manifests in one transaction: pulls wait for no more than this takes. */
@@ -18,7 +18,7 @@ export function unusedImages(
   now: () => Date = () => new Date(),
 ): Job {
   const remove = async (repository: RepositoryKey, hours: number, signal: AbortSignal): Promise<void> => {
-    const since = new Date(now().getTime() - hours * hourMs)
+    const since = new Date(now().getTime() - hours * hourMs - usePrecisionMs)
     let removed
     do {
       removed = await cache.removeUnused(repository, since, batch)

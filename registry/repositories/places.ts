@@ -10,8 +10,9 @@ export function accessSettings(config: RegistryConfig): AccessSettings {
   for (const [key, repository] of Object.entries(config.repositories))
     if (isRepositoryKey(key)) places.set(key, placeOf(repository))
   // Who may do what with the part of it that is here is who may do it with the repository.
-  for (const [key, { kind }] of [...places]) {
-    const cache = kind === 'remote' ? cacheKey(key) : undefined
+  const remotes = [...places].filter(([, { kind }]) => kind === 'remote')
+  for (const [key] of remotes) {
+    const cache = cacheKey(key)
     if (cache !== undefined && !places.has(cache)) places.set(cache, { kind: 'virtual', members: [key], deployTo: key })
   }
   const { anonymousAccess, forceAuthentication } = config

@@ -39,6 +39,8 @@ export interface Growth {
    * will be. Whoever stops listening has no part in it any more.
    */
   available(): AsyncIterable<number>
+  /** Resolves when it has become a blob that the image has: somewhat later. Rejects with a RegistryError when it never will. */
+  kept(): Promise<void>
 }
 
 export interface BlobHandle {

@@ -3,6 +3,9 @@ import type { Manifest, ManifestContents } from '../domain/manifest.ts'
 import type { ImageRef, Reference, RepositoryKey, Tag } from '../domain/names.ts'
 import type { UploadId } from './blob-store.ts'
 
+/** So much later than it was noted a manifest may have been used last: not every pull has to write. */
+export const usePrecisionMs = 3_600_000
+
 /**
  * Images of other registries, which need not be here whole: of what a manifest names, some has been fetched. Blobs are linked and found as
  * those of other images are ({@link Images}). Each method is one transaction.

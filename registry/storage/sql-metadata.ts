@@ -16,7 +16,6 @@ import { sqlRepositoryUsage } from './sql-repository-usage.ts'
 import { sqlSecrets } from './sql-secrets.ts'
 import { sqlSigningKeys } from './sql-signing-keys.ts'
 import { sqlTagHolders } from './sql-tag-holders.ts'
-import { sqlTagTimes } from './sql-tag-times.ts'
 import { sqlUploadOwners } from './sql-upload-owners.ts'
 import { sqlUsers } from './sql-users.ts'
 
@@ -34,7 +33,6 @@ export function sqlMetadata(db: MetadataDatabase, now: () => Date): MetadataStor
     ...sqlUploadOwners(db, now),
     ...sqlImageCache(db, now),
     ...sqlTagHolders(db),
-    ...sqlTagTimes(db),
     ...sqlUsers(db),
     ...sqlGroups(db),
     ...sqlPermissionTargets(db),

@@ -77,8 +77,7 @@ export class FakeRemote implements Repository {
     const fetched = () => this.#keep(cache, image, digest, bytes, named)
     return {
       ...whole,
-      open: async () => Readable.from(growing(bytes, fetched)),
-      growth: { path: undefined, blobPath: undefined, available: () => Readable.from([]) },
+      growth: { path: undefined, blobPath: undefined, available: () => Readable.from([]), kept: fetched },
     }
   }
 
@@ -131,11 +130,6 @@ export class FakeRemote implements Repository {
     await target.finish(image, id, digest)
     this.#here.add(named)
   }
-}
-
-async function* growing(bytes: Buffer, fetched: () => Promise<void>): AsyncGenerator<Buffer> {
-  for (const byte of bytes) yield Buffer.from([byte])
-  await fetched()
 }
 
 function pageOf<name extends string>(all: readonly name[], after: string, limit: number) {

@@ -7,6 +7,7 @@ export class Arrival {
   #isVerified = false
   #end: End | undefined
   readonly #listeners = new Set<() => void>()
+  readonly #over = Promise.withResolvers<End>()
 
   constructor(size: number, received: number) {
     this.size = size
@@ -16,6 +17,11 @@ export class Arrival {
   /** Undefined while it goes on. */
   get end(): End | undefined {
     return this.#end
+  }
+
+  /** Resolves when it goes on no more. */
+  get over(): Promise<End> {
+    return this.#over.promise
   }
 
   /** Whether all of the bytes are there and the right ones. */
@@ -57,6 +63,7 @@ export class Arrival {
 
   #close(end: End): void {
     this.#end ??= end
+    this.#over.resolve(this.#end)
     this.#tell()
   }
 

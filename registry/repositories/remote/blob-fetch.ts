@@ -8,6 +8,7 @@ import { checkAnswer, guarded, receiveAll, wrong } from './blob-transfer.ts'
 import { FetchedUpload, type FetchStorage, type Wanted } from './fetched-upload.ts'
 import { GrowingBlob } from './growing-blob.ts'
 import { SharedReader } from './shared-reader.ts'
+import { isStorageFull } from './upstream-errors.ts'
 
 export interface BlobSource {
   /** In bytes, where a manifest says it. */
@@ -203,7 +204,7 @@ async function keepUseful<result>(upload: FetchedUpload, work: () => Promise<res
   try {
     return await work()
   } catch (error) {
-    if (isWrong(error) || (error instanceof RegistryError && error.code === 'STORAGE_FULL')) await upload.discard()
+    if (isWrong(error) || isStorageFull(error)) await upload.discard()
     throw error
   }
 }

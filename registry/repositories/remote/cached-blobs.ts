@@ -7,10 +7,11 @@ import { blobOf } from '../kept-blobs.ts'
 import type { BlobHandle, Lookup } from '../repository.ts'
 import type { UpstreamBlob } from '../upstream/upstream.ts'
 import type { BlobFetches } from './blob-fetches.ts'
+import { guarded, wrong } from './blob-transfer.ts'
 import type { RemoteParts } from './cached-manifests.ts'
 import type { ForeignLayers } from './foreign-layers.ts'
 import { passedBlob } from './passed-blob.ts'
-import { orFailing, refusalFor } from './upstream-errors.ts'
+import { isStorageFull, orFailing, refusalFor } from './upstream-errors.ts'
 
 export interface BlobParts extends RemoteParts {
   readonly blobs: BlobStore
@@ -103,16 +104,16 @@ export class CachedBlobs {
     try {
       return await fetches.fetch(of, digest, { expectedSize, open })
     } catch (error) {
-      if (!(error instanceof RegistryError) || error.code !== 'STORAGE_FULL') throw error
+      if (!isStorageFull(error)) throw error
       log.error({ ...of, digest, err: error }, 'a blob is passed on and not cached: the disk is full')
       return this.#passed(of, digest, { expectedSize, open })
     }
   }
 
-  /** Past the cache. */
+  /** Past the cache. Each reader asks the upstream, and is refused like those who ask first. */
   async #passed(of: ImageRef, digest: Digest, { expectedSize, open }: Source): Promise<BlobHandle | undefined> {
     const { upstream, nameThere } = this.#parts
-    const size = expectedSize ?? (await upstream.blobHead(nameThere(of.image), digest))?.size
+    const size = expectedSize ?? (await upstream.blobHead(nameThere(of.image), digest))?.size ?? (await sizeOf(open))
     return size === undefined ? undefined : passedBlob(digest, size, (offset) => this.#orRefused(() => open(offset)))
   }
 
@@ -132,6 +133,15 @@ export class CachedBlobs {
   #kept(digest: Digest, size: number): BlobHandle {
     return { ...blobOf(this.#parts.blobs, digest, size), cache: { kind: 'hit' } }
   }
+}
+
+/** As whoever fetches it is told; not everywhere may one ask by HEAD. Undefined when there is no such blob. */
+async function sizeOf(open: Source['open']): Promise<number | undefined> {
+  const there = await open(0)
+  if (!there) return undefined
+  guarded(there)?.bytes.destroy()
+  if (there.size === undefined) throw wrong('the upstream does not say how large the blob is, and nothing is kept here')
+  return there.size
 }
 
 function blobThing({ image }: ImageRef, digest: Digest): string {

@@ -9,7 +9,7 @@ import { UpstreamFailure, type Upstream } from '../upstream/upstream.ts'
 import type { FoundManifest, Lookup } from '../repository.ts'
 import { Flights } from './flights.ts'
 import type { Freshness } from './freshness.ts'
-import { orFailing, refusalFor } from './upstream-errors.ts'
+import { isStorageFull, orFailing, refusalFor } from './upstream-errors.ts'
 
 /** What every part of a remote repository works with. `image` is always the name that is kept here. */
 export interface RemoteParts {
@@ -80,8 +80,7 @@ export class CachedManifests {
           kept && 'tag' in reference
             ? await this.#revalidate(of, reference.tag, kept)
             : await this.#fetch(of, reference)
-        if (found) await freshness.confirm(thing)
-        else await freshness.miss(thing)
+        if (!found) await freshness.miss(thing)
         return found
       },
       async (failure) => {
@@ -100,24 +99,38 @@ export class CachedManifests {
 
   /** What the tag is on now; undefined when the upstream has it no more. */
   async #revalidate(of: ImageRef, tag: Tag, kept: Manifest): Promise<FoundManifest | undefined> {
-    const { upstream, metadata, nameThere } = this.#parts
+    const { upstream, metadata, nameThere, freshness } = this.#parts
     const head = await upstream.manifestHead(nameThere(of.image), { tag }, kept.digest)
     if (!head) return undefined
-    if (head.digest === kept.digest) return { ...kept, cache: { kind: 'hit' } }
+    if (head.digest === kept.digest) {
+      await freshness.confirm(manifestThing(of, { tag }))
+      return { ...kept, cache: { kind: 'hit' } }
+    }
     const moved = head.digest && (await metadata.findManifest(of, { digest: head.digest }))
     if (!moved) return this.#fetch(of, { tag })
-    await metadata.cacheManifest(of, moved, parseManifest(moved.mediaType, moved.bytes), tag)
+    await this.#keep(of, { tag }, moved, parseManifest(moved.mediaType, moved.bytes))
     return { ...moved, cache: { kind: 'hit' } }
   }
 
   async #fetch(of: ImageRef, reference: Reference): Promise<FoundManifest | undefined> {
-    const { upstream, metadata, nameThere, settings } = this.#parts
+    const { upstream, nameThere, settings } = this.#parts
     const manifest = await upstream.manifest(nameThere(of.image), reference)
     if (!manifest) return undefined
     const contents = contentsOf(manifest, upstream.name)
-    if (settings.storeArtifactsLocally)
-      await metadata.cacheManifest(of, manifest, contents, 'tag' in reference ? reference.tag : undefined)
+    if (settings.storeArtifactsLocally) await this.#keep(of, reference, manifest, contents)
     return { ...manifest, cache: { kind: 'miss' } }
+  }
+
+  /** Not on a full disk: then the upstream is asked again the next time. */
+  async #keep(of: ImageRef, reference: Reference, manifest: Manifest, contents: ManifestContents): Promise<void> {
+    const { metadata, freshness, log } = this.#parts
+    try {
+      await metadata.cacheManifest(of, manifest, contents, 'tag' in reference ? reference.tag : undefined)
+      await freshness.confirm(manifestThing(of, reference))
+    } catch (error) {
+      if (!isStorageFull(error)) throw error
+      log.error({ ...of, ...reference, err: error }, 'a manifest is passed on and not cached: the disk is full')
+    }
   }
 
   #of(image: ImageName): ImageRef {

@@ -41,10 +41,6 @@ export class Freshness {
     await this.#remember(thing, { kind: 'postponed', because }, postponedMs)
   }
 
-  async forget(thing: string): Promise<void> {
-    await this.#known.delete(thing)
-  }
-
   /** Keyv takes 0 for ever. */
   async #remember(thing: string, known: Known, ms: number): Promise<void> {
     if (ms > 0) await this.#known.set(thing, known, ms)

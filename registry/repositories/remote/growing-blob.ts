@@ -53,7 +53,12 @@ export class GrowingBlob implements BlobHandle {
     const { arrival, path } = this.#coming
     if (arrival.end?.kind === 'whole') return undefined
     const blobPath = this.#blobs.path(this.#digest)
-    return { path, blobPath, available: () => new Availability(arrival) }
+    return { path, blobPath, available: () => new Availability(arrival), kept: () => this.#kept() }
+  }
+
+  async #kept(): Promise<void> {
+    const end = await this.#coming.arrival.over
+    if (end.kind === 'failed') throw brokenOff(end.error)
   }
 }
 

@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import type { Digest } from '../../domain/digest.ts'
 import { matchesGlob } from '../../domain/glob.ts'
 import { parseManifest, platformEntries, type Manifest } from '../../domain/manifest.ts'
@@ -65,12 +66,16 @@ async function* fetchBlob({ repository, image, seen, signal }: Errand, digest: D
   seen.add(digest)
   const blob = await repository.blob(image, digest)
   if (!blob) return
-  // Its last byte is there when all of it has come in and turned out to be right.
-  if (blob.growth && blob.size > 0) {
-    const last = await blob.open({ first: blob.size - 1, last: blob.size - 1 })
-    for await (const _byte of last) if (signal.aborted) return
-  }
+  if (blob.growth) await unlessAborted(blob.growth.kept(), signal)
+  if (signal.aborted) return
   yield { kind: 'blob', digest, tag: undefined, size: blob.size, cache: blob.cache?.kind ?? 'hit' }
+}
+
+/** Whoever is to end does not wait for the end of a transfer. */
+async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const aborted = Promise.withResolvers<void>()
+  using _listening = addAbortListener(signal, () => aborted.resolve())
+  await Promise.race([work, aborted.promise])
 }
 
 function wantedEntries(manifest: Manifest, platforms: readonly string[] | undefined): readonly Digest[] {

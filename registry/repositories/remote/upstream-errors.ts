@@ -23,6 +23,10 @@ export function refusalFor(
   })
 }
 
+export function isStorageFull(error: unknown): boolean {
+  return error instanceof RegistryError && error.code === 'STORAGE_FULL'
+}
+
 /** Runs `ask`; what the upstream fails with goes to `otherwise`, everything else is thrown. */
 export async function orFailing<result>(
   ask: () => Promise<result>,

@@ -1,10 +1,8 @@
 import type { Keyv } from 'keyv'
 import type { Digest } from '../../domain/digest.ts'
 import type { ImageRef } from '../../domain/names.ts'
-import type { ImageCache } from '../../storage/image-cache.ts'
-
-/** A use that is an hour old counts as one of now: not every pull has to write. */
-const precisionMs = 3_600_000
+import { usePrecisionMs, type ImageCache } from '../../storage/image-cache.ts'
+import { unlessFull } from '../../storage/unless-full.ts'
 
 /** Notes which cached manifests are used, so that those which are not can go. */
 export class Uses {
@@ -21,7 +19,7 @@ export class Uses {
   async note(of: ImageRef, digest: Digest): Promise<void> {
     const name = `${of.image}@${digest}`
     if (await this.#noted.get(name)) return
-    await this.#noted.set(name, true, precisionMs)
-    await this.#metadata.noteUse(of, digest, this.#now())
+    await this.#noted.set(name, true, usePrecisionMs)
+    await unlessFull(() => this.#metadata.noteUse(of, digest, this.#now()))
   }
 }

@@ -1,5 +1,3 @@
-import { Writable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { algorithmOf, type Digest } from '../../domain/digest.ts'
 import { parseManifest, type Manifest } from '../../domain/manifest.ts'
 import type { ImageName } from '../../domain/names.ts'
@@ -84,7 +82,7 @@ export class ContentFromMembers {
       this.#isRefused = true
       return
     }
-    if (blob.growth) await readToEnd(blob)
+    await blob.growth?.kept()
     if (!(await this.#mount(digest))) await this.#copy(digest, blob)
     this.#taken.add(digest)
   }
@@ -109,12 +107,6 @@ export class ContentFromMembers {
     }
     await target.finish(this.#image, id, digest)
   }
-}
-
-/** It is kept when all of it has come in. */
-async function readToEnd(blob: BlobHandle): Promise<void> {
-  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
-  await pipeline(await blob.open(undefined), nowhere)
 }
 
 /** Ends with the first failure; no more are begun then. */

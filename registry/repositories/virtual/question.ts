@@ -1,5 +1,7 @@
 import type { Logger } from 'pino'
+import { RegistryError } from '../../domain/errors.ts'
 import type { RepositoryKey } from '../../domain/names.ts'
+import type { Use } from '../../storage/metadata-store.ts'
 import type { Repository } from '../repository.ts'
 
 /** One of the repositories that a virtual one is put together from. */
@@ -38,7 +40,8 @@ export class FailureLog {
 /** Something that one member after the other is asked. */
 export class Question {
   readonly #failures: FailureLog
-  #first: { readonly error: unknown } | undefined
+  #failure: { readonly error: unknown } | undefined
+  #refusal: { readonly error: unknown } | undefined
 
   constructor(failures: FailureLog) {
     this.#failures = failures
@@ -52,15 +55,27 @@ export class Question {
     try {
       return await question(repository)
     } catch (error) {
-      if (failsHard) throw error
-      this.#failures.note(repository.key, error)
-      this.#first ??= { error }
+      if (isRefusal(error)) this.#refusal ??= { error }
+      else if (failsHard) throw error
+      else {
+        this.#failures.note(repository.key, error)
+        this.#failure ??= { error }
+      }
       return undefined
     }
   }
 
-  /** Nobody has it. Throws why the first that failed could not be asked: a missing answer is not an absence. */
-  absence(): undefined {
-    if (this.#first) throw this.#first.error
+  /**
+   * Nobody has it. Throws why the first that failed could not be asked: a missing answer is not an absence. Nor is one that is refused,
+   * except to who would push it (`rely`).
+   */
+  absence(use: Use = 'read'): undefined {
+    if (this.#failure) throw this.#failure.error
+    if (this.#refusal && use === 'read') throw this.#refusal.error
   }
+}
+
+/** It is for others that the member would fetch what it has not got: that is no fault of its own. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof RegistryError && error.code === 'DENIED'
 }

@@ -29,6 +29,7 @@ export interface VirtualSettings {
 }
 
 interface Search extends Lookup {
+  readonly question: Question
   /** Whom to ask when nobody has it here: all members, or those where a manifest that is here leads to it. */
   readonly elsewhere: 'everywhere' | 'where it is named'
 }
@@ -68,14 +69,22 @@ export class VirtualRepository implements Repository {
 
   async manifest(image: ImageName, reference: Reference, lookup: Lookup = {}): Promise<FoundManifest | undefined> {
     if ('tag' in reference) return this.#tagged(image, reference.tag, lookup)
-    const search = { ...lookup, elsewhere: 'everywhere' } as const
-    return this.#find(image, reference.digest, search, (member, lookup) => member.manifest(image, reference, lookup))
+    const question = this.#question()
+    const search = { ...lookup, question, elsewhere: 'everywhere' } as const
+    const found = await this.#find(image, reference.digest, search, (member, lookup) =>
+      member.manifest(image, reference, lookup),
+    )
+    return found ?? question.absence(lookup.use)
   }
 
   async blob(image: ImageName, digest: Digest, lookup: Lookup = {}): Promise<BlobHandle | undefined> {
+    const question = this.#question()
     // Who pushes asks whether each new layer is there, and no upstream is to learn of these.
     const elsewhere = lookup.use === 'rely' ? 'where it is named' : 'everywhere'
-    return this.#find(image, digest, { ...lookup, elsewhere }, (member, lookup) => member.blob(image, digest, lookup))
+    const search = { ...lookup, question, elsewhere } as const
+    const found = await this.#find(image, digest, search, (member, lookup) => member.blob(image, digest, lookup))
+    // Nobody can say: then it is sent.
+    return found ?? (lookup.use === 'rely' ? undefined : question.absence())
   }
 
   async tagTime(image: ImageName, tag: Tag): Promise<Date | undefined> {
@@ -154,7 +163,7 @@ export class VirtualRepository implements Repository {
       const found = await question.ask(member, (member) => member.manifest(image, { tag }, lookup))
       if (found) return found
     }
-    return question.absence()
+    return question.absence(lookup.use)
   }
 
   /** A remote one knows when a tag has moved after it has been asked for what is on it. */
@@ -174,7 +183,7 @@ export class VirtualRepository implements Repository {
       ),
     )
     const [first, ...others] = found.filter((one) => one !== undefined)
-    if (!first) return question.absence()
+    if (!first) return question.absence(lookup.use)
     return others.reduce((one, other) => (other.movedAt > one.movedAt ? other : one), first).manifest
   }
 
@@ -182,10 +191,9 @@ export class VirtualRepository implements Repository {
   async #find<found>(
     image: ImageName,
     digest: Digest,
-    { elsewhere, ...lookup }: Search,
+    { question, elsewhere, ...lookup }: Search,
     find: (member: Repository, lookup: Lookup) => Promise<found | undefined>,
   ): Promise<found | undefined> {
-    const question = this.#question()
     const members = await this.#sight.membersFor(image)
     const ask = async (seen: SeenMember, from: Lookup['from']) =>
       question.ask(seen, async (member) =>
@@ -195,14 +203,14 @@ export class VirtualRepository implements Repository {
       const found = await ask(seen, 'here')
       if (found !== undefined) return found
     }
-    if (lookup.from === 'here') return question.absence()
+    if (lookup.from === 'here') return undefined
     const likely = await this.#likely(members, image, digest)
     const others = elsewhere === 'where it is named' ? [] : members.filter((seen) => !likely.includes(seen))
     for (const seen of [...likely, ...others]) {
       const found = seen.repository.kind === 'local' ? undefined : await ask(seen, 'anywhere')
       if (found !== undefined) return found
     }
-    return question.absence()
+    return undefined
   }
 
   /** Where a manifest that is here leads to it; so that not every upstream is asked for each blob of an image that another one has. */

@@ -46,6 +46,10 @@ class Growing implements Growth {
     }
   }
 
+  async kept(): Promise<void> {
+    assert.fail('nobody is to wait')
+  }
+
   to(...available: readonly number[]): this {
     for (const number of available) this.#numbers.push(number)
     return this
@@ -239,6 +243,7 @@ test('a growing blob without a local file is sent by the registry', async () => 
     path: undefined,
     blobPath: undefined,
     available: () => assert.fail('nobody is to listen'),
+    kept: () => assert.fail('nobody is to wait'),
   }
   blob = handleOf({ growth })
   await using connection = gateway()

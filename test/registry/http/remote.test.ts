@@ -7,8 +7,8 @@ import { eventually } from '../../helpers/eventually.ts'
 import { startTestRegistry, type TestRegistry } from '../../helpers/registry.ts'
 import type { Answer, RegistryClient } from '../../helpers/registry-client.ts'
 import { descriptor, digestOfBytes, ociManifest, tinyImage } from '../../helpers/tiny-image.ts'
-import { status, tooMany, truncated } from '../../helpers/upstream/faults.ts'
-import { onAccess, target } from '../../helpers/users.ts'
+import { redirected, status, tooMany, truncated } from '../../helpers/upstream/faults.ts'
+import { addUser, onAccess, target } from '../../helpers/users.ts'
 
 const image = tinyImage('one')
 const [config, layer] = image.blobs.map((blob) => digestOfBytes(blob))
@@ -16,15 +16,17 @@ const [config, layer] = image.blobs.map((blob) => digestOfBytes(blob))
 interface Settings {
   readonly upstream?: FaultyUpstreamOptions
   readonly remote?: Readonly<Record<string, unknown>>
+  /** Besides `docker-local` and `hub`. */
+  readonly repositories?: Readonly<Record<string, unknown>>
 }
 
 /** A registry with the remote repository `hub`, in front of an upstream that has `team/app:1`. */
-async function setUp({ upstream: options, remote = {} }: Settings = {}) {
+async function setUp({ upstream: options, remote = {}, repositories: others = {} }: Settings = {}) {
   await using opened = new AsyncDisposableStack()
   const upstream = opened.use(await FaultyUpstream.start(options))
   upstream.content.push('team/app', '1', image)
   const hub = { type: 'remote', url: upstream.url, assumedOfflinePeriodSecs: 0, ...remote }
-  const repositories = { 'docker-local': { type: 'local' }, hub }
+  const repositories = { 'docker-local': { type: 'local' }, hub, ...others }
   const registry = opened.use(await startTestRegistry({ repositories }))
   const at = '/artifactory/api/docker/hub/v2'
   const running = opened.move()
@@ -41,6 +43,23 @@ async function pull(client: RegistryClient, reference = '1'): Promise<readonly A
   const answers = [await client.ask('GET', `team/app/manifests/${reference}`)]
   for (const blob of [config, layer]) answers.push(await client.ask('GET', `team/app/blobs/${blob}`))
   return answers
+}
+
+/** The same registry, stopped and started with other settings of `hub`, until it is disposed of. */
+async function reconfigured(
+  { upstream, registry }: Awaited<ReturnType<typeof setUp>>,
+  remote: Readonly<Record<string, unknown>>,
+) {
+  await registry.running.stop()
+  const repositories = { hub: { type: 'remote', url: upstream.url, assumedOfflinePeriodSecs: 0, ...remote } }
+  const changed = await startTestRegistry({ repositories }, registry.dataDirectory)
+  return {
+    client: changed.anonymous.at('/artifactory/api/docker/hub/v2'),
+    async [Symbol.asyncDispose]() {
+      await changed[Symbol.asyncDispose]()
+      await registry.restart()
+    },
+  }
 }
 
 /** A client has a blob whole a moment before the repository keeps it. */
@@ -301,17 +320,11 @@ test('what is cached can be deleted, and is fetched again when it is asked for',
 test('an offline repository has what is cached and asks nobody', async () => {
   await using it = await setUp()
   await pull(it.client)
-  const { dataDirectory } = it.registry
-  await it.registry.running.stop()
+  await using changed = await reconfigured(it, { offline: true })
   const asked = it.upstream.requests.length
-  const hub = { type: 'remote', url: it.upstream.url, offline: true }
-  await using again = await startTestRegistry({ repositories: { hub } }, dataDirectory)
-  const client = again.anonymous.at('/artifactory/api/docker/hub/v2')
-  assert.deepEqual(caches(await pull(client)), ['STALE', 'HIT', 'HIT'])
-  assert.equal((await client.ask('GET', 'team/app/manifests/2')).status, 404)
+  assert.deepEqual(caches(await pull(changed.client)), ['STALE', 'HIT', 'HIT'])
+  assert.equal((await changed.client.ask('GET', 'team/app/manifests/2')).status, 404)
   assert.equal(it.upstream.requests.length, asked)
-  await again.running.stop()
-  await it.registry.restart()
 })
 
 test('with storeArtifactsLocally off everything comes from the upstream each time, and nothing is kept', async () => {
@@ -327,6 +340,27 @@ test('with storeArtifactsLocally off everything comes from the upstream each tim
   assert.deepEqual([part.status, part.body], [206, whole.body.subarray(1000, 2000)])
   assert.deepEqual(await it.registry.blobs(), [])
   assert.deepEqual(await it.registry.uploads(), [])
+})
+
+test('what is not kept comes also from an upstream that says its size to those alone who fetch it', async () => {
+  await using it = await setUp({ remote: { storeArtifactsLocally: false } })
+  it.upstream.break(
+    'blob',
+    redirected((path) => it.upstream.elsewhere.url + path),
+  )
+  it.upstream.break('elsewhere', status(403), 1) // as signed URLs do for HEAD
+  const answer = await it.client.ask('GET', `team/app/blobs/${layer}`)
+  assert.deepEqual([answer.status, answer.body], [200, image.blobs[1]])
+})
+
+test('what is not kept is not there while the upstream cannot be asked', async () => {
+  await using it = await setUp()
+  await it.client.ask('GET', 'team/app/manifests/1')
+  await using changed = await reconfigured(it, { storeArtifactsLocally: false })
+  await it.upstream.stop()
+  const answer = await changed.client.ask('GET', `team/app/blobs/${layer}`)
+  assert.deepEqual([answer.status, answer.error()], [404, 'BLOB_UNKNOWN'])
+  assert.match(answer.body.toString(), /not cached here, and .*127\.0\.0\.1/)
 })
 
 test('there is what the patterns include, and nothing else', async () => {
@@ -360,11 +394,30 @@ test('who may only read gets what is cached', async () => {
   assert.deepEqual([refused.status, refused.error()], [403, 'DENIED'])
   assert.match(refused.body.toString(), /is not cached in hub, and it is fetched only for those who may deploy there/)
   assert.equal((await it.client.ask('GET', `team/app/blobs/${layer}`)).status, 403)
+  for (const list of ['tags/list', `referrers/${image.digest}`]) await it.client.ask('GET', `team/app/${list}`)
   assert.equal(it.upstream.requests.length, 0)
 
   await pull(it.admin)
   await kept(it)
   assert.deepEqual(caches(await pull(it.client)), ['HIT', 'HIT', 'HIT'])
+})
+
+test('who may have nothing fetched can push through a virtual repository nevertheless', async () => {
+  const all = { type: 'virtual', members: ['docker-local', 'hub'], deployTo: 'docker-local' }
+  await using it = await setUp({ repositories: { all } })
+  await onAccess(it.registry, async (access) => {
+    await access.removeTarget('Any Remote')
+    await access.removeTarget('Anything')
+    await access.putTarget(target('Read', { repositories: ['ANY'], users: { alice: ['read'] } }))
+    await access.putTarget(target('Push', { repositories: ['docker-local'], users: { alice: ['deploy'] } }))
+  })
+  const alice = it.registry.anonymous.as(await addUser(it.registry, 'alice')).at('/artifactory/api/docker/all/v2')
+  const own = tinyImage('own')
+  for (const blob of own.blobs) assert.equal((await alice.ask('HEAD', `own/blobs/${digestOfBytes(blob)}`)).status, 404)
+  await alice.push('own', '1', own)
+  assert.equal((await alice.ask('GET', 'own/manifests/1')).status, 200)
+  assert.equal((await alice.ask('GET', 'team/app/manifests/1')).status, 403)
+  assert.equal(it.upstream.requests.length, 0)
 })
 
 test('a name of one segment is that of an official image where there are such', async () => {

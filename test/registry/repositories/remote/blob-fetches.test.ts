@@ -28,11 +28,6 @@ const content = patternOf(sizeOfPattern)
 const digest = sha256(content)
 const everything = new Date(Date.now() + 86_400_000)
 
-function patterned(size: number): Buffer {
-  const numbers = Array.from({ length: Math.ceil(size / 8) }, (_, index) => String(index).padStart(8))
-  return Buffer.from(numbers.join('')).subarray(0, size)
-}
-
 async function setUp(pausesMs: readonly number[] = [0, 0, 0, 0, 0], now?: () => Date) {
   const storage = await temporaryStorage()
   const kept = keepLog()
@@ -277,7 +272,8 @@ test('a blob with a wrong digest reaches nobody whole, leaves nothing, and is fe
   const reads = await Promise.all(handles.map((handle) => readUntilBroken(handle, { kind: 'wrong' })))
   for (const read of reads) assert.ok(read < content.length)
   await assert.rejects(allOf(sizes), { kind: 'wrong' })
-  await assert.rejects(handle.open(undefined), { code: 'UNAVAILABLE' })
+  for (const late of [handle.open(undefined), handle.growth?.kept()])
+    await assert.rejects(async () => late, { code: 'UNAVAILABLE', message: /another digest/ })
   await descriptorsFallTo(0, (name) => name.startsWith(join(it.storage.directory, 'uploads')))
   assert.deepEqual(await it.leftovers(), [])
   assert.equal(await it.storage.metadata.hasImage(app), false)

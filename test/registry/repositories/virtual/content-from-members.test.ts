@@ -130,14 +130,18 @@ test('a member that breaks off while its blob is fetched fails the push, and lea
     const remote = it[which]
     remote.publish(app, 'v1', one)
     const blob = remote.blob.bind(remote)
+    const fail = async (): Promise<never> => {
+      throw new RegistryError('UNAVAILABLE')
+    }
     const broken = async function* () {
       yield Buffer.from('la')
-      throw new RegistryError('UNAVAILABLE')
+      await fail()
     }
     Object.assign(remote, {
       blob: async (...args: Parameters<typeof blob>) => {
         const found = await blob(...args)
-        return found && { ...found, open: async () => Readable.from(broken()) }
+        const growth = found?.growth && { ...found.growth, kept: fail }
+        return found && { ...found, growth, open: async () => Readable.from(broken()) }
       },
     })
     await assert.rejects(it.target.putManifest(app, manifestOf(one), [tag('v1')]), { code: 'UNAVAILABLE' })

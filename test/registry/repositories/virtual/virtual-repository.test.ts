@@ -91,6 +91,30 @@ test('what no member has is not said to be absent when one could not be asked', 
   assert.equal(await all.blob(app, layerOf(one), { from: 'here' }), undefined)
 })
 
+test('a member that would fetch it for others only has nothing, whoever is asked in its place, and says so when nobody has it', async () => {
+  await using it = await openMembers()
+  it.quay.publish(app, 'v1', one)
+  it.hub.failure = new RegistryError('DENIED')
+  const all = it.virtualOf([it.hard(it.hub), it.soft(it.quay)])
+  assert.equal((await all.manifest(app, { tag: tag('v1') }))?.digest, digestOf(one))
+  await assert.rejects(all.manifest(app, { tag: tag('v2') }), { code: 'DENIED' })
+  await assert.rejects(all.blob(app, layerOf(two)), { code: 'DENIED' })
+  assert.deepEqual(it.warnings, [])
+})
+
+test('who asks for what is there to push the rest is told of no member that is down, or that would not fetch it', async () => {
+  await using it = await openMembers()
+  const all = it.virtualOf([it.hard(it.local), it.soft(it.hub)])
+  it.hub.failure = new RegistryError('DENIED')
+  assert.equal(await all.blob(app, layerOf(one), { use: 'rely' }), undefined)
+  assert.equal(await all.manifest(app, { digest: digestOf(one) }, { use: 'rely' }), undefined)
+  assert.equal(await all.manifest(app, { tag: tag('v1') }, { use: 'rely' }), undefined)
+  it.hub.failure = new RegistryError('TOOMANYREQUESTS')
+  assert.equal(await all.blob(app, layerOf(one), { use: 'rely' }), undefined)
+  // Who asks for a tag may also be about to pull it.
+  await assert.rejects(all.manifest(app, { tag: tag('v1') }, { use: 'rely' }), { code: 'TOOMANYREQUESTS' })
+})
+
 test('where nobody is asked in the place of a member, its failure is the answer', async () => {
   await using it = await openMembers()
   await push(it.local, app, one, 'v1')

@@ -5,6 +5,7 @@ import { algorithmOf, digestOf, type Digest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { BlobHandle } from '../repository.ts'
 import { UpstreamFailure, type UpstreamBlob } from '../upstream/upstream.ts'
+import { guarded } from './blob-transfer.ts'
 
 /** A blob that goes from the upstream to whoever reads it, and of which nothing is kept. */
 export function passedBlob(
@@ -17,10 +18,12 @@ export function passedBlob(
     path: () => undefined,
     cache: { kind: 'miss' },
     open: async (range) => {
-      const there = await open(range?.first ?? 0)
+      const there = guarded(await open(range?.first ?? 0))
       if (!there) throw new RegistryError('BLOB_UNKNOWN', { detail: { digest } })
       const isPart = range !== undefined && (range.first > 0 || range.last < size - 1)
-      return Readable.from(isPart ? part(there, range) : whole(there, digest, size), { objectMode: false })
+      const bytes = Readable.from(isPart ? part(there, range) : whole(there, digest, size), { objectMode: false })
+      // A generator that nobody has read from yet does not hear that its reader has gone.
+      return bytes.once('close', () => there.bytes.destroy())
     },
   }
 }

@@ -56,6 +56,13 @@ export class Sight {
     return members.filter(({ tags }) => tags.has(tag))
   }
 
+  /** Whether the image can be pushed here, under the tag when there is one. */
+  async mayPush(image: ImageName, tag: Tag | undefined): Promise<boolean> {
+    const { deployTo } = this.#site
+    const tags = deployTo ? await this.#tagsOf('deploy', deployTo.key, image) : noTag
+    return tag === undefined ? tags.extent !== 'none' : tags.has(tag)
+  }
+
   async #membersWith(tagsOf: (member: Member) => Promise<TagSet>): Promise<readonly SeenMember[]> {
     const seen = await Promise.all(this.members.map(async (member) => ({ ...member, tags: await tagsOf(member) })))
     return seen.filter(({ tags }) => tags.extent !== 'none')

@@ -146,7 +146,7 @@ export class VirtualRepository implements Repository {
       const found = await question.ask(member, (member) => member.manifest(image, { tag }, lookup))
       if (found) return found
     }
-    return question.absence()
+    return this.#absence(question, image, { tag }, lookup)
   }
 
   /** A remote one knows when a tag has moved after it has been asked for what is on it. */
@@ -166,7 +166,7 @@ export class VirtualRepository implements Repository {
       ),
     )
     const [first, ...others] = found.filter((one) => one !== undefined)
-    if (!first) return question.absence()
+    if (!first) return this.#absence(question, image, { tag }, lookup)
     return others.reduce((one, other) => (other.movedAt > one.movedAt ? other : one), first).manifest
   }
 
@@ -187,11 +187,21 @@ export class VirtualRepository implements Repository {
       const found = await ask(seen, 'here')
       if (found !== undefined) return found
     }
-    if (lookup.from === 'here') return question.absence()
+    if (lookup.from === 'here') return this.#absence(question, image, { digest }, lookup)
     for (const seen of await this.#likelyFirst(members, image, digest)) {
       const found = seen.repository.kind === 'local' ? undefined : await ask(seen, 'anywhere')
       if (found !== undefined) return found
     }
+    return this.#absence(question, image, { digest }, lookup)
+  }
+
+  /**
+   * Who can push asks by HEAD what need not be sent, and clients give up when that is not answered: it is sent then, whatever keeps a
+   * member from saying whether it has it.
+   */
+  async #absence(question: Question, image: ImageName, reference: Reference, { use }: Lookup): Promise<undefined> {
+    const tag = 'tag' in reference ? reference.tag : undefined
+    if (use === 'rely' && (await this.#sight.mayPush(image, tag))) return undefined
     return question.absence()
   }
 

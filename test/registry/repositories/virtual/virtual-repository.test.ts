@@ -91,6 +91,25 @@ test('what no member has is not said to be absent when one could not be asked', 
   assert.equal(await all.blob(app, layerOf(one), { from: 'here' }), undefined)
 })
 
+test('who can push is told to send what no member is known to have, also when one could not be asked', async () => {
+  await using it = await openMembers()
+  it.hub.failure = new RegistryError('TOOMANYREQUESTS')
+  const all = it.virtualOf([it.hard(it.local), it.soft(it.hub)], { deployTo: it.local })
+  const reads = { 'read docker-local': everyTag, 'read hub': everyTag }
+  const [pusher, reader] = [{ ...reads, 'deploy docker-local': everyTag }, reads].map((rights) =>
+    all.seenBy(readerWith(rights)),
+  )
+  const references = [{ tag: tag('v1') }, { digest: digestOf(one) }]
+  const failure = { code: 'TOOMANYREQUESTS' }
+  for (const reference of references) {
+    assert.equal(await pusher?.manifest(app, reference, { use: 'rely' }), undefined)
+    await assert.rejects(async () => pusher?.manifest(app, reference), failure)
+    await assert.rejects(async () => reader?.manifest(app, reference, { use: 'rely' }), failure)
+  }
+  assert.equal(await pusher?.blob(app, layerOf(one), { use: 'rely' }), undefined)
+  await assert.rejects(async () => reader?.blob(app, layerOf(one), { use: 'rely' }), failure)
+})
+
 test('where nobody is asked in the place of a member, its failure is the answer', async () => {
   await using it = await openMembers()
   await push(it.local, app, one, 'v1')

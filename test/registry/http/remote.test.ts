@@ -391,6 +391,14 @@ test('a mirror is one of the registry that it caches, by its repository or witho
   assert.equal((await it.registry.anonymous.at('/v2').ask('GET', 'library/nginx/manifests/1')).status, 404)
 })
 
+for (const namespace of ['', '%0d%0aX-Injected:1', '%E2%82%AC', 'a/b', 'a'.repeat(256)])
+  test(`what no registry is called is refused as the one that a mirror is for: "${namespace.slice(0, 20)}"`, async () => {
+    await using it = await setUp()
+    const answer = await it.client.ask('GET', `team/app/manifests/1?ns=${namespace}`)
+    assert.deepEqual([answer.status, answer.headers['oci-namespace']], [400, undefined])
+    assert.equal(it.upstream.requests.length, 0)
+  })
+
 test('a manifest of schema 1 passes, and its layers', async () => {
   await using it = await setUp()
   const body = { schemaVersion: 1, name: 'old', tag: '1', fsLayers: [{ blobSum: layer }], history: [{}] }

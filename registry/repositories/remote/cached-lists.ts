@@ -63,19 +63,16 @@ export class CachedLists {
     return { items, next: isLast && !isCut ? undefined : items.at(-1) }
   }
 
-  async referrers(image: ImageName, { subject, artifactType, after, limit }: ReferrerQuery): Promise<ReferrerPage> {
+  async referrers(image: ImageName, query: ReferrerQuery): Promise<ReferrerPage> {
     const { upstream, nameThere } = this.#parts
-    const all =
-      (await this.#ask<ReferrerDescriptor>(`referrers ${image}@${subject}`, () =>
-        upstream.referrers(nameThere(image), subject),
-      )) ?? (await this.#cachedReferrers(image, subject))
-    const wanted = all.filter(
-      (one) =>
-        (artifactType === undefined || one.artifactType === artifactType) &&
-        (after === undefined || one.digest > after),
+    const all = await this.#ask<ReferrerDescriptor>(`referrers ${image}@${query.subject}`, () =>
+      upstream.referrers(nameThere(image), query.subject),
     )
-    const items = wanted.slice(0, limit)
-    return { items, next: wanted.length > limit ? items.at(-1)?.digest : undefined }
+    return all ? referrerPage(all, query) : this.cachedReferrers(image, query)
+  }
+
+  async cachedReferrers(image: ImageName, query: ReferrerQuery): Promise<ReferrerPage> {
+    return referrerPage(await this.#cachedReferrers(image, query.subject), query)
   }
 
   async #cachedReferrers(image: ImageName, subject: Digest): Promise<readonly ReferrerDescriptor[]> {
@@ -115,6 +112,16 @@ export class CachedLists {
   #of(image: ImageName): ImageRef {
     return { repository: this.#parts.key, image }
   }
+}
+
+/** Of a list in the order of the digests. */
+function referrerPage(all: readonly ReferrerDescriptor[], { artifactType, after, limit }: ReferrerQuery): ReferrerPage {
+  const wanted = all.filter(
+    (one) =>
+      (artifactType === undefined || one.artifactType === artifactType) && (after === undefined || one.digest > after),
+  )
+  const items = wanted.slice(0, limit)
+  return { items, next: wanted.length > limit ? items.at(-1)?.digest : undefined }
 }
 
 /** Of a list in byte order. */

@@ -9,6 +9,7 @@ import type { BlobHandle, FoundManifest, Lookup, Reader, ReferrerPage, Removal, 
 export interface WholeRemote extends Repository {
   readonly removal: Removal
   cachedTags(image: ImageName, after: string | undefined, limit: number): Promise<Page<Tag> | undefined>
+  cachedReferrers(image: ImageName, query: ReferrerQuery): Promise<ReferrerPage>
 }
 
 /**
@@ -71,7 +72,9 @@ export class ReadRemote implements Repository {
   }
 
   async referrers(image: ImageName, query: ReferrerQuery): Promise<ReferrerPage> {
-    return this.#isOther ? { items: [], next: undefined } : this.#whole.referrers(image, query)
+    if (this.#isOther) return { items: [], next: undefined }
+    const may = await this.#mayFetch(image)
+    return may.extent === 'none' ? this.#whole.cachedReferrers(image, query) : this.#whole.referrers(image, query)
   }
 
   async holders(image: ImageName, digest: Digest): Promise<readonly ImageRef[]> {

@@ -90,6 +90,12 @@ export class RemoteRepository implements WholeRemote {
     return this.#parts.lists.referrers(of.image, query)
   }
 
+  async cachedReferrers(image: ImageName, query: ReferrerQuery): Promise<ReferrerPage> {
+    const of = this.#of(image)
+    if (!(await this.#isIncluded(of, { digest: query.subject }))) return { items: [], next: undefined }
+    return this.#parts.lists.cachedReferrers(of.image, query)
+  }
+
   async holders(image: ImageName): Promise<readonly ImageRef[]> {
     return [this.#of(image)]
   }

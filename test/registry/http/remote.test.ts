@@ -342,11 +342,22 @@ test('who may only read gets what is cached', async () => {
   assert.deepEqual([refused.status, refused.error()], [403, 'DENIED'])
   assert.match(refused.body.toString(), /is not cached in hub, and it is fetched only for those who may deploy there/)
   assert.equal((await it.client.ask('GET', `team/app/blobs/${layer}`)).status, 403)
+  const subject = { mediaType: image.mediaType, digest: image.digest, size: image.manifest.length }
+  const signature = tinyImage('signature', { subject })
+  it.upstream.content.push('team/app', 'signature', signature)
+  const referrers = async () => (await it.client.ask('GET', `team/app/referrers/${image.digest}`)).json()
+  const listed = async () => ((await referrers()) as { manifests: { digest: string }[] }).manifests
+  assert.deepEqual(await listed(), [])
   assert.equal(it.upstream.requests.length, 0)
 
   await pull(it.admin)
+  await it.admin.ask('GET', 'team/app/manifests/signature')
   await kept(it)
   assert.deepEqual(caches(await pull(it.client)), ['HIT', 'HIT', 'HIT'])
+  assert.deepEqual(
+    (await listed()).map(({ digest }) => digest),
+    [signature.digest],
+  )
 })
 
 test('a name of one segment is that of an official image where there are such', async () => {

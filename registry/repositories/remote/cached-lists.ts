@@ -1,4 +1,3 @@
-import type { Keyv } from 'keyv'
 import type { Digest } from '../../domain/digest.ts'
 import type { ImageName, ImageRef, Tag } from '../../domain/names.ts'
 import { describeReferrer, type ReferrerDescriptor } from '../../domain/referrer.ts'
@@ -6,12 +5,13 @@ import type { Page, ReferrerQuery } from '../../storage/metadata-store.ts'
 import type { ReferrerPage } from '../repository.ts'
 import type { RemoteParts } from './cached-manifests.ts'
 import { Flights } from './flights.ts'
+import type { RememberedLists } from './remembered-lists.ts'
 import { orFailing } from './upstream-errors.ts'
 
 /** Lists of the upstream, as long as they are remembered; where it cannot be asked, or lists nothing, what is cached. */
 export class CachedLists {
   readonly #parts: RemoteParts
-  readonly #remembered: Keyv<readonly unknown[]>
+  readonly #remembered: RememberedLists
   readonly #nameHere: (name: ImageName) => ImageName | undefined
   readonly #rememberMs: number
   readonly #flights = new Flights<readonly unknown[] | undefined>()
@@ -24,7 +24,7 @@ export class CachedLists {
       rememberMs,
       nameHere,
     }: {
-      readonly remembered: Keyv<readonly unknown[]>
+      readonly remembered: RememberedLists
       readonly rememberMs: number
       readonly nameHere: (name: ImageName) => ImageName | undefined
     },
@@ -88,7 +88,7 @@ export class CachedLists {
   ): Promise<readonly item[] | undefined> {
     const { settings, freshness, log, key } = this.#parts
     if (settings.offline) return undefined
-    const remembered = await this.#remembered.get(name)
+    const remembered = this.#remembered.get(name)
     if (remembered) return remembered as readonly item[]
     if ((await freshness.of(name)) !== undefined) return undefined
     const found = await this.#flights.join(name, () =>
@@ -96,7 +96,7 @@ export class CachedLists {
         async () => {
           const list = await ask()
           if (!list) await freshness.miss(name)
-          else if (this.#rememberMs > 0) await this.#remembered.set(name, list, this.#rememberMs)
+          else if (this.#rememberMs > 0) this.#remembered.set(name, list, this.#rememberMs)
           return list
         },
         async (failure) => {

@@ -40,6 +40,8 @@ export interface UpstreamOptions {
 const hub = { registry: 'https://registry-1.docker.io', credentials: 'https://index.docker.io/v1/' } as const
 /** The other connections are for questions: whoever reads blobs slowly, or many of them, keeps nobody from asking. */
 const usualBlobsAtOnce = 192
+/** A list is read whole, and may be large. */
+const listsAtOnce = 8
 const usualPace = { bytesPerSecond: 1024, windowMs: 30_000 }
 
 /** Asks the upstream nothing yet. Throws, naming the setting, when something that the configuration names cannot be read. */
@@ -58,12 +60,17 @@ export async function openUpstream(
   const { tokenRealms, enableTokenAuthentication } = config
   const rule = { upstream: url, tokenRealms, enableTokenAuthentication }
   const requests = new Requests(wire, new Authentication(credentials, tokens, rule))
-  return new RegistryClient(url, requests, wire, connection, { maxManifestBytes, blobs: new Turns(blobsAtOnce) })
+  return new RegistryClient(url, requests, wire, connection, {
+    maxManifestBytes,
+    blobs: new Turns(blobsAtOnce),
+    lists: new Turns(listsAtOnce),
+  })
 }
 
 interface Bounds {
   readonly maxManifestBytes: number
   readonly blobs: Turns
+  readonly lists: Turns
 }
 
 class RegistryClient implements Upstream, Probed, AsyncDisposable {
@@ -113,12 +120,12 @@ class RegistryClient implements Upstream, Probed, AsyncDisposable {
   }
 
   async tags(image: ImageName): Promise<readonly Tag[] | undefined> {
-    return await listTags(this.#requests, this.#base, image)
+    return await this.#bounds.lists.during(() => listTags(this.#requests, this.#base, image))
   }
 
   async images(): Promise<readonly ImageName[] | undefined> {
     try {
-      return await listImages(this.#requests, this.#base)
+      return await this.#bounds.lists.during(() => listImages(this.#requests, this.#base))
     } catch (error) {
       // It is the usual case that one may not see all there is.
       if (error instanceof UpstreamFailure && error.kind === 'refused') return undefined
@@ -127,7 +134,7 @@ class RegistryClient implements Upstream, Probed, AsyncDisposable {
   }
 
   async referrers(image: ImageName, subject: Digest): Promise<readonly ReferrerDescriptor[]> {
-    return await listReferrers(this.#requests, this.#base, image, subject)
+    return await this.#bounds.lists.during(() => listReferrers(this.#requests, this.#base, image, subject))
   }
 
   async probe(): Promise<void> {

@@ -25,4 +25,14 @@ export class Turns {
       else this.#free += 1
     }
   }
+
+  /** Does it when it is its turn. */
+  async during<result>(work: () => Promise<result>): Promise<result> {
+    const end = await this.take()
+    try {
+      return await work()
+    } finally {
+      end()
+    }
+  }
 }

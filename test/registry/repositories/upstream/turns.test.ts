@@ -23,3 +23,14 @@ test('who waits has its turn in order, when one that goes on has ended', async (
   ends.push(await d, await take('e'))
   assert.deepEqual(came, ['a', 'b', 'c', 'd', 'e'])
 })
+
+test('a turn is over when what is done in it has failed', async () => {
+  const turns = new Turns(1)
+  const failing = turns.during(async () => {
+    await setImmediate()
+    throw new Error('it failed')
+  })
+  const next = turns.during(async () => 'done')
+  await assert.rejects(failing, { message: 'it failed' })
+  assert.equal(await next, 'done')
+})

@@ -29,13 +29,13 @@ export async function pullThrough(ctx: Context, services: Services, key: string)
   const repository = findRepository(services.repositories, key)
   const { image } = wanted
   const readable = await tagsAllowed(services, caller, 'read', { repository: repository.key, image })
-  if (!wanted.tags.every((tag) => readable.extent === 'all' || readable.has(tag)))
-    throw new RegistryError('DENIED', {
-      message: `${caller.principal.name} may not read all of that in ${key}/${image}`,
-    })
+  if (readable.extent === 'none')
+    throw new RegistryError('DENIED', { message: `${caller.principal.name} may not read ${key}/${image}` })
   ctx.status = 200
   ctx.set('Content-Type', 'application/x-ndjson')
-  ctx.body = Readable.from(lines(repository.seenBy(readerOf(services, caller, undefined)), wanted))
+  ctx.body = Readable.from(
+    lines(repository.seenBy(readerOf(services, caller, undefined)), { ...wanted, among: readable }),
+  )
 }
 
 async function* lines(repository: Repository, wanted: Wanted & { readonly image: ImageName }): AsyncGenerator<string> {

@@ -34,7 +34,7 @@ async function answerImage(
   resource: Extract<Resource, { readonly name: string }>,
 ): Promise<void> {
   const endpoint = endpointFor(ctx, imageTable, resource.kind)
-  const namespace = new URLSearchParams(ctx.state.target.query).get('ns') ?? undefined
+  const namespace = namespaceIn(ctx.state.target.query)
   const named = resolveNameFor(request.services.repositories, request.address, resource.name, namespace)
   const tag = resource.kind === 'manifest' && 'tag' in resource.reference ? resource.reference.tag : undefined
   const wish = { ...named, tag, actions: actionsFor(ctx, endpoint) }
@@ -44,6 +44,15 @@ async function answerImage(
   )
   if (namespace !== undefined && repository.kind !== 'local') ctx.set('OCI-Namespace', namespace)
   await endpoint.handle(ctx, { ...request, ...authorised, repository, image: named.image })
+}
+
+/** The registry that containerd takes us for a mirror of. The answer repeats it, so it is nothing but a host. Throws BAD_REQUEST. */
+function namespaceIn(query: string): string | undefined {
+  const namespace = new URLSearchParams(query).get('ns') ?? undefined
+  if (namespace === undefined || /^[A-Za-z0-9.:[\]_-]{1,255}$/.test(namespace)) return namespace
+  throw new RegistryError('BAD_REQUEST', {
+    message: 'the query parameter ns is not a registry: expected its host name, like docker.io',
+  })
 }
 
 /**

@@ -80,6 +80,7 @@ export class CachedBlobs {
   async #there(of: ImageRef, digest: Digest, use: Lookup['use']): Promise<BlobHandle | undefined> {
     if (use !== 'rely') return this.#fetch(of, digest)
     const head = await this.#parts.upstream.blobHead(this.#parts.nameThere(of.image), digest)
+    if (!head && !(await this.#parts.foreign.leadsTo(digest))) return undefined
     if (head?.size === undefined) return this.#fetch(of, digest)
     return {
       size: head.size,

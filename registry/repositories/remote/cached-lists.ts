@@ -1,4 +1,3 @@
-import type { Keyv } from 'keyv'
 import type { Digest } from '../../domain/digest.ts'
 import type { ImageName, ImageRef, Tag } from '../../domain/names.ts'
 import { describeReferrer, type ReferrerDescriptor } from '../../domain/referrer.ts'
@@ -6,12 +5,13 @@ import type { Page, ReferrerQuery } from '../../storage/metadata-store.ts'
 import type { ReferrerPage } from '../repository.ts'
 import type { RemoteParts } from './cached-manifests.ts'
 import { Flights } from './flights.ts'
+import type { RememberedLists } from './remembered-lists.ts'
 import { orFailing } from './upstream-errors.ts'
 
 /** Lists of the upstream, as long as they are remembered; where it cannot be asked, or lists nothing, what is cached. */
 export class CachedLists {
   readonly #parts: RemoteParts
-  readonly #remembered: Keyv<readonly unknown[]>
+  readonly #remembered: RememberedLists
   readonly #nameHere: (name: ImageName) => ImageName | undefined
   readonly #rememberMs: number
   readonly #flights = new Flights<readonly unknown[] | undefined>()
@@ -24,7 +24,7 @@ export class CachedLists {
       rememberMs,
       nameHere,
     }: {
-      readonly remembered: Keyv<readonly unknown[]>
+      readonly remembered: RememberedLists
       readonly rememberMs: number
       readonly nameHere: (name: ImageName) => ImageName | undefined
     },
@@ -59,25 +59,17 @@ export class CachedLists {
     return { items, next: isLast ? undefined : items.at(-1) }
   }
 
-  async referrers(image: ImageName, { subject, artifactType, after, limit }: ReferrerQuery): Promise<ReferrerPage> {
+  async referrers(image: ImageName, query: ReferrerQuery): Promise<ReferrerPage> {
     const { upstream, nameThere } = this.#parts
-    const all =
-      (await this.#ask<ReferrerDescriptor>(`referrers ${image}@${subject}`, () =>
-        upstream.referrers(nameThere(image), subject),
-      )) ?? (await this.#cachedReferrers(image, subject))
-    const wanted = all.filter(
-      (one) =>
-        (artifactType === undefined || one.artifactType === artifactType) &&
-        (after === undefined || one.digest > after),
+    const all = await this.#ask<ReferrerDescriptor>(`referrers ${image}@${query.subject}`, () =>
+      upstream.referrers(nameThere(image), query.subject),
     )
-    const items = wanted.slice(0, limit)
-    return { items, next: wanted.length > limit ? items.at(-1)?.digest : undefined }
+    return all ? referrerPage(all, query) : this.cachedReferrers(image, query)
   }
 
-  async #cachedReferrers(image: ImageName, subject: Digest): Promise<readonly ReferrerDescriptor[]> {
-    const query = { subject, artifactType: undefined, after: undefined, limit: 1000 }
-    const { items } = await this.#parts.metadata.listReferrers(this.#of(image), query)
-    return items.map(describeReferrer)
+  async cachedReferrers(image: ImageName, query: ReferrerQuery): Promise<ReferrerPage> {
+    const { items, next } = await this.#parts.metadata.listReferrers(this.#of(image), query)
+    return { items: items.map(describeReferrer), next }
   }
 
   /** Undefined when the upstream has no such list, or cannot be asked for it. */
@@ -87,7 +79,7 @@ export class CachedLists {
   ): Promise<readonly item[] | undefined> {
     const { settings, freshness, log, key } = this.#parts
     if (settings.offline) return undefined
-    const remembered = await this.#remembered.get(name)
+    const remembered = this.#remembered.get(name)
     if (remembered) return remembered as readonly item[]
     if ((await freshness.of(name)) !== undefined) return undefined
     const found = await this.#flights.join(name, () =>
@@ -95,7 +87,7 @@ export class CachedLists {
         async () => {
           const list = await ask()
           if (!list) await freshness.miss(name)
-          else if (this.#rememberMs > 0) await this.#remembered.set(name, list, this.#rememberMs)
+          else if (this.#rememberMs > 0) this.#remembered.set(name, list, this.#rememberMs)
           return list
         },
         async (failure) => {
@@ -111,6 +103,16 @@ export class CachedLists {
   #of(image: ImageName): ImageRef {
     return { repository: this.#parts.key, image }
   }
+}
+
+/** Of a list in the order of the digests. */
+function referrerPage(all: readonly ReferrerDescriptor[], { artifactType, after, limit }: ReferrerQuery): ReferrerPage {
+  const wanted = all.filter(
+    (one) =>
+      (artifactType === undefined || one.artifactType === artifactType) && (after === undefined || one.digest > after),
+  )
+  const items = wanted.slice(0, limit)
+  return { items, next: wanted.length > limit ? items.at(-1)?.digest : undefined }
 }
 
 /** Of a list in byte order. Only what is on the page, and one more, is looked at: there may be a hundred thousand. */

@@ -28,6 +28,11 @@ export class ForeignLayers {
     }
   }
 
+  /** Whether there are places where it may lie. */
+  async leadsTo(digest: Digest): Promise<boolean> {
+    return (await this.#urls.get(digest)) !== undefined
+  }
+
   /** Undefined when it lies nowhere that is allowed, or is not there. */
   async open(digest: Digest, offset: number): Promise<UpstreamBlob | undefined> {
     for (const url of (await this.#urls.get(digest)) ?? []) {

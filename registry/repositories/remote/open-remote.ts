@@ -15,13 +15,14 @@ import { CachedLists } from './cached-lists.ts'
 import { ForeignLayers } from './foreign-layers.ts'
 import { Freshness, type Known } from './freshness.ts'
 import { keptNames, namespacesOf, nameOfUpstreams, upstreamName } from './image-names.ts'
+import { RememberedLists } from './remembered-lists.ts'
 import { RemoteRepository, type CountCache } from './remote-repository.ts'
 import { Uses } from './uses.ts'
 
 /** Of tags, and of what was not there; what is forgotten is asked for again. */
 const maxRemembered = 100_000
-/** A list may have a hundred thousand names. */
-const maxRememberedLists = 200
+/** Characters of all lists that are remembered. */
+const maxRememberedLists = 16 * 1024 * 1024
 
 export interface CacheStorage {
   readonly blobs: BlobStore
@@ -61,7 +62,7 @@ export async function openRemote(
     log,
   }
   const lists = new CachedLists(parts, {
-    remembered: memoryCache(maxRememberedLists),
+    remembered: new RememberedLists(maxRememberedLists),
     rememberMs: config.retrievalCachePeriodSecs * 1000,
     nameHere: (name) => nameOfUpstreams(config, name),
   })

@@ -3,12 +3,15 @@ import type { Digest } from '../../domain/digest.ts'
 import { matchesGlob } from '../../domain/glob.ts'
 import { parseManifest, platformEntries, type Manifest } from '../../domain/manifest.ts'
 import { isTag, type ImageName, type Reference, type Tag } from '../../domain/names.ts'
+import type { TagSet } from '../../domain/tag-set.ts'
 import type { CacheState, Repository } from '../repository.ts'
 
 export interface Wanted {
   readonly image: ImageName
   /** Tags, in which `*` stands for any characters and `?` for one. */
   readonly tags: readonly string[]
+  /** Those that may be had at all. Undefined: all. */
+  readonly among?: TagSet | undefined
   /** Of a multi-platform image, those like `linux/amd64` or `linux/arm/v7`. Undefined: all. */
   readonly platforms?: readonly string[] | undefined
 }
@@ -30,12 +33,13 @@ const tagsAtOnce = 1000
 /** Has a repository fetch images whole, before anybody asks for them; tells of each part when it is there. Ends when `signal` is aborted. */
 export async function* prefetch(
   repository: Repository,
-  { image, tags, platforms }: Wanted,
+  { image, tags, among, platforms }: Wanted,
   signal: AbortSignal,
 ): AsyncGenerator<Fetched> {
   const seen = new Set<Digest>()
   for await (const tag of tagsLike(repository, image, tags)) {
     if (signal.aborted) return
+    if (among && !among.has(tag)) continue
     yield* fetchManifest({ repository, image, platforms, signal, seen }, { tag })
   }
 }

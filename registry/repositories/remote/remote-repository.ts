@@ -97,8 +97,9 @@ export class RemoteRepository implements Cache {
   }
 
   async cachedReferrers(image: ImageName, query: ReferrerQuery): Promise<ReferrerPage> {
-    const { items, next } = await this.#parts.metadata.listReferrers(this.#of(image), query)
-    return { items: items.map(describeReferrer), next }
+    const of = this.#of(image)
+    if (!(await this.#isIncluded(of, { digest: query.subject }))) return { items: [], next: undefined }
+    return this.#parts.lists.cachedReferrers(of.image, query)
   }
 
   async holders(image: ImageName): Promise<readonly ImageRef[]> {

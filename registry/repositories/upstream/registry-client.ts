@@ -17,6 +17,7 @@ import type { Probed } from './outages.ts'
 import { listReferrers } from './referrers.ts'
 import { named, Requests, type Question } from './requests.ts'
 import { pullScope } from './scope.ts'
+import { Turns } from './turns.ts'
 import {
   UpstreamFailure,
   type ManifestHead,
@@ -31,17 +32,23 @@ export interface UpstreamOptions {
   /** How slow a body may be, averaged over a time. Default: 1 KiB/s over twice the silence, 30 s at most. */
   readonly slowest?: { readonly bytesPerSecond: number; readonly windowMs: number }
   readonly now?: () => number
+  /** Default: 192, of the 256 connections that there may be. */
+  readonly blobsAtOnce?: number
 }
 
 /** As docker and its credential helpers know Docker Hub, whose registry has another name. */
 const hub = { registry: 'https://registry-1.docker.io', credentials: 'https://index.docker.io/v1/' } as const
+/** The other connections are for questions: whoever reads blobs slowly, or many of them, keeps nobody from asking. */
+const usualBlobsAtOnce = 192
+/** A list is read whole, and may be large. */
+const listsAtOnce = 8
 const usualPace = (silenceMs: number) => ({ bytesPerSecond: 1024, windowMs: Math.min(2 * silenceMs, 30_000) })
 
 /** Asks the upstream nothing yet. Throws, naming the setting, when something that the configuration names cannot be read. */
 export async function openUpstream(
   config: RemoteConfig,
   observer: UpstreamObserver,
-  { maxManifestBytes, slowest, now = Date.now }: UpstreamOptions,
+  { maxManifestBytes, slowest, now = Date.now, blobsAtOnce = usualBlobsAtOnce }: UpstreamOptions,
 ): Promise<Upstream & Probed & AsyncDisposable> {
   const isHub = isDockerHub(config.url)
   const url = new URL(isHub ? hub.registry : config.url)
@@ -54,7 +61,17 @@ export async function openUpstream(
   const { tokenRealms, enableTokenAuthentication } = config
   const rule = { upstream: url, tokenRealms, enableTokenAuthentication }
   const requests = new Requests(wire, new Authentication(credentials, tokens, rule))
-  return new RegistryClient(url, requests, wire, connection, maxManifestBytes)
+  return new RegistryClient(url, requests, wire, connection, {
+    maxManifestBytes,
+    blobs: new Turns(blobsAtOnce),
+    lists: new Turns(listsAtOnce),
+  })
+}
+
+interface Bounds {
+  readonly maxManifestBytes: number
+  readonly blobs: Turns
+  readonly lists: Turns
 }
 
 class RegistryClient implements Upstream, Probed, AsyncDisposable {
@@ -64,16 +81,16 @@ class RegistryClient implements Upstream, Probed, AsyncDisposable {
   readonly #requests: Requests
   readonly #wire: Wire
   readonly #connection: Connection
-  readonly #maxManifestBytes: number
+  readonly #bounds: Bounds
 
-  constructor(url: URL, requests: Requests, wire: Wire, connection: Connection, maxManifestBytes: number) {
+  constructor(url: URL, requests: Requests, wire: Wire, connection: Connection, bounds: Bounds) {
     const path = url.pathname.replace(/\/+$/, '')
     this.name = `${url.origin}${path}`
     this.#base = new URL(`${path}/v2/`, url)
     this.#requests = requests
     this.#wire = wire
     this.#connection = connection
-    this.#maxManifestBytes = maxManifestBytes
+    this.#bounds = bounds
   }
 
   async manifestHead(image: ImageName, reference: Reference, known?: Digest): Promise<ManifestHead | undefined> {
@@ -89,7 +106,7 @@ class RegistryClient implements Upstream, Probed, AsyncDisposable {
       url: this.#manifestUrl(image, reference),
       scope: pullScope(image),
       reference,
-      maxBytes: this.#maxManifestBytes,
+      maxBytes: this.#bounds.maxManifestBytes,
     })
   }
 
@@ -99,20 +116,21 @@ class RegistryClient implements Upstream, Probed, AsyncDisposable {
 
   async blob(image: ImageName, digest: Digest, offset: number): Promise<UpstreamBlob | undefined> {
     const ask = (question: Question) => this.#requests.ask(question, pullScope(image))
-    return await getBlob(this.#requests, ask, this.#url(`${image}/blobs/${digest}`), offset)
+    return await this.#inTurn(() => getBlob(this.#requests, ask, this.#url(`${image}/blobs/${digest}`), offset))
   }
 
   async foreign(url: URL, offset: number): Promise<UpstreamBlob | undefined> {
-    return await getBlob(this.#requests, (question) => this.#requests.askAnonymously(question), url, offset)
+    const ask = (question: Question) => this.#requests.askAnonymously(question)
+    return await this.#inTurn(() => getBlob(this.#requests, ask, url, offset))
   }
 
   async tags(image: ImageName): Promise<readonly Tag[] | undefined> {
-    return await listTags(this.#requests, this.#base, image)
+    return await this.#bounds.lists.during(() => listTags(this.#requests, this.#base, image))
   }
 
   async images(): Promise<readonly ImageName[] | undefined> {
     try {
-      return await listImages(this.#requests, this.#base)
+      return await this.#bounds.lists.during(() => listImages(this.#requests, this.#base))
     } catch (error) {
       // It is the usual case that one may not see all there is.
       if (error instanceof UpstreamFailure && error.kind === 'refused') return undefined
@@ -121,7 +139,7 @@ class RegistryClient implements Upstream, Probed, AsyncDisposable {
   }
 
   async referrers(image: ImageName, subject: Digest): Promise<readonly ReferrerDescriptor[]> {
-    return await listReferrers(this.#requests, this.#base, image, subject)
+    return await this.#bounds.lists.during(() => listReferrers(this.#requests, this.#base, image, subject))
   }
 
   async probe(): Promise<void> {
@@ -134,6 +152,20 @@ class RegistryClient implements Upstream, Probed, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#connection[Symbol.asyncDispose]()
+  }
+
+  /** A blob's turn is over when its bytes are. To wait for it is not to wait for the upstream, which has been asked nothing yet. */
+  async #inTurn(open: () => Promise<UpstreamBlob | undefined>): Promise<UpstreamBlob | undefined> {
+    const end = await this.#bounds.blobs.take()
+    try {
+      const blob = await open()
+      if (blob) blob.bytes.once('close', end)
+      else end()
+      return blob
+    } catch (error) {
+      end()
+      throw error
+    }
   }
 
   #manifestUrl(image: ImageName, reference: Reference): URL {

@@ -259,8 +259,8 @@ test('HEAD of a blob that is not cached fetches nothing', async () => {
   await using it = await setUp()
   const answer = await it.client.ask('HEAD', `team/app/blobs/${layer}`)
   assert.deepEqual([answer.status, Number(answer.headers['content-length'])], [200, image.blobs[1]?.length])
-  assert.equal(it.upstream.count('GET', 'blob'), 0)
   assert.equal((await it.client.ask('HEAD', `team/app/blobs/${digestOfBytes('none')}`)).status, 404)
+  assert.deepEqual([it.upstream.count('HEAD', 'blob'), it.upstream.count('GET', 'blob')], [2, 0])
 })
 
 test('tags, images and referrers are those of the upstream, and what is cached when it is down', async () => {
@@ -395,11 +395,22 @@ test('who may only read gets what is cached', async () => {
   assert.match(refused.body.toString(), /is not cached in hub, and it is fetched only for those who may deploy there/)
   assert.equal((await it.client.ask('GET', `team/app/blobs/${layer}`)).status, 403)
   for (const list of ['tags/list', `referrers/${image.digest}`]) await it.client.ask('GET', `team/app/${list}`)
+  const subject = { mediaType: image.mediaType, digest: image.digest, size: image.manifest.length }
+  const signature = tinyImage('signature', { subject })
+  it.upstream.content.push('team/app', 'signature', signature)
+  const referrers = async () => (await it.client.ask('GET', `team/app/referrers/${image.digest}`)).json()
+  const listed = async () => ((await referrers()) as { manifests: { digest: string }[] }).manifests
+  assert.deepEqual(await listed(), [])
   assert.equal(it.upstream.requests.length, 0)
 
   await pull(it.admin)
+  await it.admin.ask('GET', 'team/app/manifests/signature')
   await kept(it)
   assert.deepEqual(caches(await pull(it.client)), ['HIT', 'HIT', 'HIT'])
+  assert.deepEqual(
+    (await listed()).map(({ digest }) => digest),
+    [signature.digest],
+  )
 })
 
 test('who may have nothing fetched can push through a virtual repository nevertheless', async () => {
@@ -462,6 +473,14 @@ test('a mirror is one of the registry that it caches, by its repository or witho
   assert.equal((await it.registry.anonymous.at('/v2').ask('GET', 'library/nginx/manifests/1')).status, 404)
 })
 
+for (const namespace of ['', '%0d%0aX-Injected:1', '%E2%82%AC', 'a/b', 'a'.repeat(256)])
+  test(`what no registry is called is refused as the one that a mirror is for: "${namespace.slice(0, 20)}"`, async () => {
+    await using it = await setUp()
+    const answer = await it.client.ask('GET', `team/app/manifests/1?ns=${namespace}`)
+    assert.deepEqual([answer.status, answer.headers['oci-namespace']], [400, undefined])
+    assert.equal(it.upstream.requests.length, 0)
+  })
+
 test('a manifest of schema 1 passes, and its layers', async () => {
   await using it = await setUp()
   const body = { schemaVersion: 1, name: 'old', tag: '1', fsLayers: [{ blobSum: layer }], history: [{}] }
@@ -489,7 +508,8 @@ test('a layer that lies elsewhere is fetched from where that is allowed', async 
     await using it = await setUp({ remote: { externalDependenciesPatterns: allowed } })
     it.upstream.content.push('windows', '1', foreign)
     assert.equal((await it.client.ask('GET', 'windows/manifests/1')).status, 200)
-    assert.equal((await it.client.ask('GET', `windows/blobs/${digest}`)).status, expected)
+    for (const method of ['HEAD', 'GET'])
+      assert.equal((await it.client.ask(method, `windows/blobs/${digest}`)).status, expected)
   }
 })
 

@@ -110,6 +110,24 @@ test('a blob comes from where it is asked for, or from its start when the upstre
   assert.equal(await client.blobHead(image, digest(digestOfBytes('missing'))), undefined)
 })
 
+test('blobs that nobody reads on keep others waiting, and no questions; the upstream is asked for these when it is their turn', async (t) => {
+  const upstream = await startUpstream(t)
+  const [one, two] = await Promise.all(
+    [4_000_000, 5_000_000].map(async (size) => digest(await upstream.content.pattern(image, size))),
+  )
+  assert.ok(one && two)
+  const { client } = await clientOf(t, upstream.url, {}, { blobsAtOnce: 1 })
+  const unread = await client.blob(image, one, 0)
+  const waiting = client.blob(image, two, 0)
+  assert.deepEqual(await client.blobHead(image, two), { size: 5_000_000 })
+  assert.equal(await client.manifest(image, latest), undefined)
+  assert.equal(upstream.count('GET', 'blob'), 1)
+  unread?.bytes.destroy()
+  assert.equal((await bytesOf(await waiting)).length, 5_000_000)
+  assert.equal(await client.blob(image, digest(digestOfBytes('missing')), 0), undefined)
+  assert.equal((await bytesOf(await client.blob(image, one, 0))).length, 4_000_000)
+})
+
 test('a range that is not what was asked for is refused', async (t) => {
   const upstream = await startUpstream(t)
   const wanted = digest(await upstream.content.pattern(image, 1000))

@@ -1,4 +1,3 @@
-import type { Digest } from '../../domain/digest.ts'
 import type { ImageName, ImageRef, Tag } from '../../domain/names.ts'
 import { describeReferrer, type ReferrerDescriptor } from '../../domain/referrer.ts'
 import type { Page, ReferrerQuery } from '../../storage/metadata-store.ts'

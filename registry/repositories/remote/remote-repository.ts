@@ -1,7 +1,6 @@
 import type { Digest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { ImageName, ImageRef, Reference, RepositoryKey, Tag } from '../../domain/names.ts'
-import { describeReferrer } from '../../domain/referrer.ts'
 import type { Page, ReferrerQuery } from '../../storage/metadata-store.ts'
 import type { BlobHandle, FoundManifest, Lookup, Reader, ReferrerPage, Removal, Repository } from '../repository.ts'
 import { CacheRemoval } from './cache-removal.ts'

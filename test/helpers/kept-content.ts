@@ -20,10 +20,10 @@ export async function nothingWrongIsKept(dataDirectory: string): Promise<void> {
 }
 
 /** Resolves when nothing is coming in, and nothing of what was is left: a client has a blob whole a moment before it is kept. */
-export async function allIsKept({ dataDirectory, uploads }: TestRegistry): Promise<void> {
+export async function allIsKept(registry: TestRegistry): Promise<void> {
   await eventually('all that came in is kept or gone', async () => {
-    using database = new DatabaseSync(join(dataDirectory, 'caisson.db'), { readOnly: true })
-    return (await uploads()).length === 0 && database.prepare('select 1 from uploads').get() === undefined
+    using database = new DatabaseSync(join(registry.dataDirectory, 'caisson.db'), { readOnly: true })
+    return (await registry.uploads()).length === 0 && database.prepare('select 1 from uploads').get() === undefined
   })
 }
 

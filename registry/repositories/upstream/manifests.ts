@@ -38,7 +38,8 @@ export async function headManifest(
   { url, scope, known }: { readonly url: URL; readonly scope: string; readonly known: Digest | undefined },
 ): Promise<ManifestHead | undefined> {
   const headers = { accept, ...(known !== undefined && { 'if-none-match': `"${known}"` }) }
-  const answer = await requests.ask({ method: 'HEAD', url, headers, meant: [304, 405] }, scope)
+  const question = { method: 'HEAD', url, headers, meant: [304, 405], meantElsewhere: [304] } as const
+  const answer = await requests.ask(question, scope)
   await answer.discard()
   if (answer.status === 404) return undefined
   return { digest: answer.status === 304 ? known : announcedDigest(answer) }

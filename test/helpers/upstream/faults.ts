@@ -30,14 +30,17 @@ export const dripping =
 /** As many bytes as there should be, and one of them is another. */
 export const otherBytes: Fault = (answer) => ({ ...answer, body: spoilt(answer.body) })
 
-/** The Content-Length says so many more or less than there are bytes; the connection ends after them. */
+/** The Content-Length says so many more or less than there are bytes; the connection ends after them. Not of none. */
 export const wrongLength =
   (difference: number): Fault =>
-  (answer) => ({
-    ...answer,
-    headers: { ...answer.headers, connection: 'close' },
-    announced: answer.body.size - (answer.range?.first ?? 0) + difference,
-  })
+  (answer) =>
+    answer.body.size === 0
+      ? answer
+      : {
+          ...answer,
+          headers: { ...answer.headers, connection: 'close' },
+          announced: answer.body.size - (answer.range?.first ?? 0) + difference,
+        }
 
 /** In chunks, without Content-Length. */
 export const chunked: Fault = (answer) => ({ ...answer, announced: 'none' })

@@ -16,7 +16,7 @@ if (files.length === 0) {
   process.exit(2)
 }
 
-// What is long waits much, for disks and for clients.
-const options = ['--test', '--test-reporter=spec', ...(long ? ['--test-concurrency=2'] : [])]
+// Tests wait much, for disks and for clients: one file for each processor leaves them idle.
+const options = ['--test', '--test-reporter=spec', '--test-concurrency=2']
 const { status } = spawnSync(process.execPath, [...options, ...files], { stdio: 'inherit' })
 process.exit(status ?? 1)

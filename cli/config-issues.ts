@@ -20,7 +20,7 @@ function explainIssue(issue: Issue, parent: readonly PropertyKey[] = []): readon
     case 'unrecognized_keys':
       return issue.keys.map((key) => ({
         path: [...path, key],
-        message: `unknown key ${quoted([...path, key])}${suggestion(key, knownKeys(path))}`,
+        message: unknownKey(key, path),
       }))
     case 'invalid_union': {
       const branch = closest(issue.errors)
@@ -34,6 +34,13 @@ function explainIssue(issue: Issue, parent: readonly PropertyKey[] = []): readon
     default:
       return [{ path, message: `${quoted(path)}: ${issue.message}` }]
   }
+}
+
+/** Of repositories and such there are several types, with keys of their own. */
+function unknownKey(key: string, path: readonly PropertyKey[]): string {
+  const known = knownKeys(path)
+  if (known.includes(key)) return `${quoted([...path, key])} is for another type than this`
+  return `unknown key ${quoted([...path, key])}${suggestion(key, known)}`
 }
 
 /** Of the forms that a value could have, the one it came nearest to: whose complaint lies deepest, and is the shortest. */

@@ -59,7 +59,11 @@ function hasNoLogin(text: string): boolean {
 export const remoteFields = {
   type: z.literal('remote'),
   url: z
-    .url({ protocol: /^https?$/ })
+    .url({ protocol: /^https?$/, error: 'expected a URL, like https://registry-1.docker.io' })
+    .refine(
+      (text) => !URL.canParse(text) || !/\/v2\/?$/.test(new URL(text).pathname),
+      'expected the URL without /v2/, which is added',
+    )
     .refine(hasNoLogin, 'the user name and password stand in username and password, not in the URL')
     .refine(
       (text) => !URL.canParse(text) || new URL(text).search + new URL(text).hash === '',

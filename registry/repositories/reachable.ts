@@ -17,7 +17,7 @@ export async function isReachable(
   return tags.some((tag) => allowed.has(tag))
 }
 
-/** Who may read some tags alone knows of an image when it has one of these. */
+/** Who may read some tags alone knows of an image when it has one of these, here: a catalog is about very many images. */
 export async function isKnown(
   repository: Pick<Repository, 'tags'>,
   image: ImageName,
@@ -26,7 +26,7 @@ export async function isKnown(
   if (readable.extent !== 'some') return readable.extent === 'all'
   let after: string | undefined
   do {
-    const page = await repository.tags(image, after, tagsAtOnce)
+    const page = await repository.tags(image, after, tagsAtOnce, 'here')
     if (page?.items.some((tag) => readable.has(tag))) return true
     after = page?.next
   } while (after !== undefined)

@@ -80,7 +80,13 @@ export interface Repository {
   blob(image: ImageName, digest: Digest, lookup?: Lookup): Promise<BlobHandle | undefined>
   /** When the tag last moved, as far as that is known here; undefined when there is no such tag here. */
   tagTime(image: ImageName, tag: Tag): Promise<Date | undefined>
-  tags(image: ImageName, after: string | undefined, limit: number): Promise<Page<Tag> | undefined>
+  /** `from`: see {@link Lookup}. */
+  tags(
+    image: ImageName,
+    after: string | undefined,
+    limit: number,
+    from?: Lookup['from'],
+  ): Promise<Page<Tag> | undefined>
   images(after: string | undefined, limit: number): Promise<Page<ImageName>>
   /** Tags that the manifest or blob can be come to by. */
   tagsHolding(image: ImageName, digest: Digest): Promise<readonly Tag[]>

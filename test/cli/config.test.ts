@@ -60,6 +60,21 @@ const wrong: readonly { readonly name: string; readonly yaml: string; readonly s
     says: /^caisson\.yaml:3:3: unknown key gateway\.listners; did you mean "listeners"\?$/,
   },
   {
+    name: 'a key of another type of repository',
+    yaml: 'registry:\n  repositories:\n    docker-local: { type: local, members: [a] }\n',
+    says: /^caisson\.yaml:3:\d+: registry\.repositories\.docker-local\.members is for another type than this$/,
+  },
+  {
+    name: 'an upstream without https://',
+    yaml: 'registry:\n  repositories:\n    docker-local: { type: local }\n    hub: { type: remote, url: registry-1.docker.io }\n',
+    says: /^caisson\.yaml:4:\d+: registry\.repositories\.hub\.url: expected a URL, like https:\/\/registry-1\.docker\.io$/,
+  },
+  {
+    name: 'an upstream with the path that is added to it',
+    yaml: 'registry:\n  repositories:\n    docker-local: { type: local }\n    hub: { type: remote, url: "https://registry-1.docker.io/v2/" }\n',
+    says: /^caisson\.yaml:4:\d+: registry\.repositories\.hub\.url: expected the URL without \/v2\/, which is added$/,
+  },
+  {
     name: 'an unknown key inside a listener',
     yaml: 'gateway:\n  listeners:\n    - { port: 1, repositry: docker-local }\n',
     says: /^caisson\.yaml:3:\d+: unknown key gateway\.listeners\.0\.repositry; did you mean "repository"\?$/,

@@ -47,8 +47,14 @@ export class ReadRemote implements Repository {
     return kept ?? this.#refuse(lookup, image)
   }
 
-  async tags(image: ImageName, after: string | undefined, limit: number): Promise<Page<Tag> | undefined> {
+  async tags(
+    image: ImageName,
+    after: string | undefined,
+    limit: number,
+    from?: Lookup['from'],
+  ): Promise<Page<Tag> | undefined> {
     if (this.#isOther) return undefined
+    if (from === 'here') return this.#whole.cachedTags(image, after, limit)
     const may = await this.#mayFetch(image)
     return may.extent === 'none' ? this.#whole.cachedTags(image, after, limit) : this.#whole.tags(image, after, limit)
   }

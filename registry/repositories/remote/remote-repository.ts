@@ -63,7 +63,13 @@ export class RemoteRepository implements Cache {
     return this.#counted('blob', () => this.#blobs.find(of.image, digest, lookup))
   }
 
-  async tags(image: ImageName, after: string | undefined, limit: number): Promise<Page<Tag> | undefined> {
+  async tags(
+    image: ImageName,
+    after: string | undefined,
+    limit: number,
+    from?: Lookup['from'],
+  ): Promise<Page<Tag> | undefined> {
+    if (from === 'here') return this.cachedTags(image, after, limit)
     const of = this.#of(image)
     if (this.#parts.settings.includes.tagsOf(of.image).extent === 'none') return undefined
     return this.#parts.lists.tags(of.image, after, limit)

@@ -12,6 +12,8 @@ export interface Credentials {
 }
 
 const helperMs = 5 * 60_000
+/** How long nobody looks again after that was of no use: each who asks for an image would else run the helper once more. */
+const restMs = 5000
 
 /** `server` is how the helper knows the upstream. Throws, naming the setting, when a secret cannot be read. */
 export async function openCredentials(config: RemoteConfig, server: string, now: () => number): Promise<Credentials> {
@@ -27,11 +29,20 @@ export async function openCredentials(config: RemoteConfig, server: string, now:
   return credentials
 }
 
+interface Loaded {
+  readonly login: Promise<Login | undefined>
+  readonly at: number
+  /** From then on. */
+  goodForMs: number
+}
+
 class LoadedCredentials implements Credentials {
   readonly #load: () => Promise<Login | undefined>
   readonly #maxAgeMs: number
   readonly #now: () => number
-  #loaded: { readonly login: Promise<Login | undefined>; readonly at: number } | undefined = undefined
+  #loaded: Loaded | undefined = undefined
+  /** Other credentials were looked for in place of these, and there were none. */
+  #inVain: { readonly login: Login; readonly at: number } | undefined = undefined
 
   constructor(load: () => Promise<Login | undefined>, maxAgeMs: number, now: () => number) {
     this.#load = load
@@ -41,23 +52,27 @@ class LoadedCredentials implements Credentials {
 
   async current(): Promise<Login | undefined> {
     const known = this.#loaded
-    if (known && this.#now() - known.at < this.#maxAgeMs) return await known.login
-    const loading = { login: this.#load(), at: this.#now() }
+    if (known && this.#now() - known.at < known.goodForMs) return await known.login
+    const loading: Loaded = { login: this.#load(), at: this.#now(), goodForMs: this.#maxAgeMs }
     this.#loaded = loading
     try {
       return await loading.login
     } catch (error) {
-      if (this.#loaded === loading) this.#loaded = undefined
+      loading.goodForMs = restMs
       throw error
     }
   }
 
   async renew(refused: Login): Promise<Login | undefined> {
+    const vain = this.#inVain
+    if (vain && isSame(vain.login, refused) && this.#now() - vain.at < restMs) return undefined
     const known = this.#loaded
     const login = await known?.login.catch(() => undefined)
-    if (this.#loaded === known && (!login || isSame(login, refused))) this.#loaded = undefined
+    if (this.#loaded === known && login && isSame(login, refused)) this.#loaded = undefined
     const next = await this.current()
-    return next && !isSame(next, refused) ? next : undefined
+    if (next && !isSame(next, refused)) return next
+    this.#inVain = { login: refused, at: this.#now() }
+    return undefined
   }
 }
 

@@ -98,13 +98,18 @@ export class VirtualRepository implements Repository {
     return times.length > 0 ? times.reduce((one, other) => (other > one ? other : one)) : question.absence()
   }
 
-  async tags(image: ImageName, after: string | undefined, limit: number): Promise<Page<Tag> | undefined> {
+  async tags(
+    image: ImageName,
+    after: string | undefined,
+    limit: number,
+    from?: Lookup['from'],
+  ): Promise<Page<Tag> | undefined> {
     const question = this.#question()
     const members = await this.#sight.readableMembers(image)
     let isThere = false
     const tagsAfter = (after: string | undefined, limit: number) =>
       pageOfNames(
-        members.map((member) => tagsIn(member, image, after, limit, question, () => (isThere = true))),
+        members.map((member) => tagsIn(member, image, { after, limit, from }, question, () => (isThere = true))),
         limit,
       )
     const page = await tagsAfter(after, limit)
@@ -253,19 +258,15 @@ export class VirtualRepository implements Repository {
 function tagsIn(
   seen: SeenMember,
   image: ImageName,
-  after: string | undefined,
-  limit: number,
+  { after, limit, from }: { readonly after: string | undefined; readonly limit: number; readonly from: Lookup['from'] },
   question: Question,
   found: () => void,
 ): AsyncGenerator<Tag, undefined> {
+  const atOnce = seen.tags.extent === 'all' ? Math.min(limit + 1, namesAtOnce) : namesAtOnce
   return itemsAfter(
     (after) =>
       question.ask(seen, async (member) => {
-        const page = await member.tags(
-          image,
-          after,
-          seen.tags.extent === 'all' ? Math.min(limit + 1, namesAtOnce) : namesAtOnce,
-        )
+        const page = await member.tags(image, after, atOnce, from)
         if (page && seen.tags.extent === 'all') found()
         return page && { items: page.items.filter((tag) => seen.tags.has(tag)), next: page.next }
       }),

@@ -431,6 +431,22 @@ test('who may have nothing fetched can push through a virtual repository neverth
   assert.equal(it.upstream.requests.length, 0)
 })
 
+test('who may read some tags alone sees the images that have one of these here, and the upstream is asked about none', async () => {
+  await using it = await setUp()
+  for (const name of ['team/a', 'team/b', 'team/c']) it.upstream.content.push(name, '1', image)
+  await onAccess(it.registry, async (access) => {
+    for (const name of ['Anything', 'Any Remote']) await access.removeTarget(name)
+    await access.putTarget(
+      target('Some', { repositories: ['hub'], includes: ['team/*/1'], users: { anonymous: ['read', 'deploy'] } }),
+    )
+  })
+  const catalog = async () => (await it.client.ask('GET', '_catalog')).json()
+  assert.deepEqual(await catalog(), { repositories: [] })
+  assert.equal((await it.client.ask('GET', 'team/b/manifests/1')).status, 200)
+  assert.deepEqual(await catalog(), { repositories: ['team/b'] })
+  assert.equal(it.upstream.count('GET', 'tags'), 0)
+})
+
 test('a name of one segment is that of an official image where there are such', async () => {
   await using it = await setUp({ remote: { addLibrary: true, imagePaths: [{ from: 'mirrored', to: 'team' }] } })
   it.upstream.content.push('library/nginx', '1', image)

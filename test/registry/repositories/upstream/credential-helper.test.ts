@@ -36,6 +36,30 @@ test('a helper is asked again when what it said is refused', async (t) => {
   assert.ok(await client.manifest(image, latest))
 })
 
+for (const [what, script] of [
+  ['fails', 'exit 1'],
+  ['says what is refused', `echo '{"Username":"us","Secret":"old"}'`],
+] as const) {
+  test(`a helper that ${what} is not run for each who asks`, async (t) => {
+    let now = 1_000_000
+    const upstream = await startUpstream(t, { login })
+    const helper = await helperThat(t, script)
+    const { client } = await clientOf(t, upstream.url, { credentialHelper: helper.program }, { now: () => now })
+    const runs = async (): Promise<number> => (await helper.asked()).split('\n').length - 1
+    const askOften = async () => {
+      for (let count = 0; count < 10; count++) await assert.rejects(client.manifest(image, latest), failing('refused'))
+    }
+    await askOften()
+    const before = await runs()
+    assert.ok(before <= 2, `${before} runs`)
+    await askOften()
+    assert.equal(await runs(), before)
+    now += 5000
+    await askOften()
+    assert.equal(await runs(), before + 1)
+  })
+}
+
 test('a helper may say an identity token', async (t) => {
   const upstream = await startUpstream(t, { tokens: { identityToken: 'an identity', login } })
   upstream.content.push(image, 'latest', tinyImage('a'))

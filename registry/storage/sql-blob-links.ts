@@ -68,7 +68,7 @@ export function sqlBlobLinks(db: MetadataDatabase, now: () => Date): BlobLinks {
     unlinkBlob: (of, digest) =>
       db.transaction().execute(async (db) => {
         const imageId = await findImageId(db, of)
-        if (imageId === undefined) return false
+        if (imageId === undefined || !(await isLinked(db, imageId, digest))) return false
         const namedBy = await findNaming(db, imageId, digest)
         if (namedBy) {
           const message = `the blob is named by the manifest ${namedBy} of this image: delete that first`
@@ -89,6 +89,12 @@ export function sqlBlobLinks(db: MetadataDatabase, now: () => Date): BlobLinks {
         .limit(limit)
         .execute(),
   }
+}
+
+/** A cached manifest may name what the image has not got. */
+async function isLinked(db: MetadataDatabase, imageId: number, digest: Digest): Promise<boolean> {
+  const link = db.selectFrom('image_blobs').where('image_id', '=', imageId).where('digest', '=', digest)
+  return (await link.select('digest').executeTakeFirst()) !== undefined
 }
 
 async function keepBlob(db: MetadataDatabase, blob: StoredBytes): Promise<void> {

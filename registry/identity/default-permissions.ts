@@ -42,8 +42,11 @@ export async function ensureDefaultPermissions(
       return 'made'
     })
   await once('default-permissions', () => letUsersPush(administration))
-  // Registries of before have it not yet.
-  await once('default-remote-permissions', () => administration.putTarget(anyRemote))
+  // Registries of before have it not yet. Where somebody has restricted what the first start allowed, nothing more is.
+  await once('default-remote-permissions', async () => {
+    if (isDeepStrictEqual(await administration.findTarget(anything.name), anything))
+      await administration.putTarget(anyRemote)
+  })
   if (!inFile) return
   for (const target of [anything, anyRemote]) {
     if (administration.declared.targets.has(target.name)) continue

@@ -85,6 +85,8 @@ export function sqlManifests(
           if (!mayTake(reference.tag)) await refuseMoved(db, imageId, reference.tag, undefined)
           return removeTag(db, imageId, reference.tag, at)
         }
+        // A cached index may name what the image has not got.
+        if (!(await find(db, of, reference))) return false
         await refuseNamed(db, imageId, reference.digest)
         for (const tag of await tagsOn(db, imageId, reference.digest)) if (!mayTake(tag)) throw tagFixed(tag)
         return removeManifest(db, imageId, reference.digest, at)

@@ -29,6 +29,7 @@ export function imageCacheContract(setUp: (clock: { now: Date }) => Promise<Garb
       assert.equal((await store.findManifest(app, reference))?.digest, sha256('one'))
     assert.equal(await store.findBlob(app, sha256('layer')), undefined)
     assert.equal(await store.unlinkBlob(app, sha256('layer')), false)
+    assert.equal(await store.deleteManifest(app, { digest: sha256('entry') }), false)
     assert.equal(await store.findManifest(other, { digest: sha256('one') }), undefined)
   })
 

@@ -118,7 +118,15 @@ test('a declared user is in the groups that the file says, or in those that new 
 test('the first start lets everybody read and users push, once', async () => {
   const administration = administrationOf({})
   await ensureDefaultPermissions(administration, store, log)
-  const [made] = await administration.listTargets()
+  const [remote, made] = await administration.listTargets()
+  assert.deepEqual(remote, {
+    name: 'Any Remote',
+    repositories: ['ANY REMOTE'],
+    includes: ['**'],
+    excludes: [],
+    users: { anonymous: ['read', 'deploy'] },
+    groups: {},
+  })
   assert.deepEqual(made, {
     name: 'Anything',
     repositories: ['ANY'],
@@ -130,7 +138,7 @@ test('the first start lets everybody read and users push, once', async () => {
   await administration.addUser(userNamed('alice'))
   assert.deepEqual(await administration.groupsOf('alice'), ['users'])
 
-  await administration.removeTarget('Anything')
+  for (const name of ['Anything', 'Any Remote']) await administration.removeTarget(name)
   await administration.removeGroup('users')
   await ensureDefaultPermissions(administration, store, log)
   assert.deepEqual(await administration.listTargets(), [])
@@ -149,7 +157,13 @@ test('a group called users in the file stays what it is there', async () => {
   await ensureDefaultPermissions(administration, store, log)
   assert.equal((await administration.findGroup('users'))?.autoJoin, false)
   assert.deepEqual(await store.listGroups(), [])
-  assert.equal((await administration.listTargets()).length, 1)
+  assert.equal((await administration.listTargets()).length, 2)
+})
+
+test('a registry of before, whose first permissions were restricted, lets nobody fetch more', async () => {
+  await store.secret('default-permissions', async () => 'made')
+  await ensureDefaultPermissions(administrationOf({}), store, log)
+  assert.deepEqual(await store.listTargets(), [])
 })
 
 test('permissions that come into the file take the place of those of the first start, unless somebody has changed these', async () => {

@@ -142,5 +142,5 @@ function failureOf(
     return new ScopeRefused('refused', `${message}, ${login ? 'with' : 'without'} credentials`)
   const limited = status === 429 || (status === 503 && retryAfterSeconds !== undefined)
   const kind = limited ? 'limited' : status >= 500 ? 'unreachable' : 'wrong'
-  return new UpstreamFailure(kind, message, { retryAfterSeconds })
+  return new UpstreamFailure(kind, message, { retryAfterSeconds, reason: message })
 }

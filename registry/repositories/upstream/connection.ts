@@ -41,7 +41,8 @@ export async function openConnection(config: RemoteConfig, upstream: URL): Promi
     } catch (cause) {
       const what = `${exchange.method} ${withoutQuery(exchange.url)}`
       if (cause instanceof PrivateAddress) throw wrong(`${what}: ${cause.message}`, cause)
-      throw new UpstreamFailure('unreachable', `${what}: ${reasonOf(cause)}`, { cause })
+      const reason = reasonOf(cause)
+      throw new UpstreamFailure('unreachable', `${what}: ${reason}`, { reason, cause })
     }
   }
   return {

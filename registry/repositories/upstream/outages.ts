@@ -85,7 +85,7 @@ class Outages {
       return
     }
     const { failure } = this.#limit
-    const message = `${this.#upstream.name} is left alone for ${seconds} s: ${failure.message}`
+    const message = `${this.#upstream.name} is left alone for ${seconds} s: ${failure.reason}`
     throw new UpstreamFailure('limited', message, { retryAfterSeconds: seconds, cause: failure })
   }
 
@@ -94,7 +94,7 @@ class Outages {
     if (!outage || this.#now() >= outage.until) return
     this.#lookSometimes()
     const until = new Date(outage.until).toISOString()
-    const message = `${this.#upstream.name} is taken to be offline until ${until}: ${outage.failure.message}`
+    const message = `${this.#upstream.name} is taken to be offline until ${until}: ${outage.failure.reason}`
     throw new UpstreamFailure('unreachable', message, { cause: outage.failure })
   }
   #learn(failure: UpstreamFailure, began: number): void {

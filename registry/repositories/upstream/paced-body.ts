@@ -101,6 +101,9 @@ class PacedBody extends Readable {
   }
 
   #failure(reason: string, cause?: unknown): UpstreamFailure {
-    return new UpstreamFailure('unreachable', `${this.#options.what} broke off: ${reason}`, { cause })
+    return new UpstreamFailure('unreachable', `${this.#options.what} broke off: ${reason}`, {
+      reason: `an answer broke off: ${reason}`,
+      cause,
+    })
   }
 }

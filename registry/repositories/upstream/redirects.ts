@@ -37,7 +37,7 @@ async function sendOn(send: Send, exchange: Exchange, first: URL): Promise<WireA
   } catch (error) {
     if (!(error instanceof UpstreamFailure) || error.kind !== 'unreachable' || isSameHost(exchange.url, first))
       throw error
-    throw new IsolatedFailure('unreachable', error.message, { cause: error })
+    throw new IsolatedFailure('unreachable', error.message, { reason: error.reason, cause: error })
   }
 }
 

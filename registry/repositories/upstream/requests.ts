@@ -75,13 +75,14 @@ export class Requests {
   #failure(answer: WireAnswer, question: Question, shown: Shown | undefined): UpstreamFailure {
     const { status, url } = answer
     const isElsewhere = !isSameHost(url, question.url)
+    const reason = `it answered with ${status}`
     const message = `${named(question)} is answered with ${status}${isElsewhere ? ` by ${url.host}` : ''}`
     const retryAfterSeconds = readRetryAfter(answer.header('retry-after'), this.#wire.now())
     if (status === 401 || status === 403)
       return new UpstreamFailure('refused', `${message}, ${shown && !isElsewhere ? 'with' : 'without'} credentials`)
     if (status === 429 || (status === 503 && retryAfterSeconds !== undefined))
-      return new UpstreamFailure('limited', message, { retryAfterSeconds })
-    return status >= 500 ? new IsolatedFailure('unreachable', message) : wrong(message)
+      return new UpstreamFailure('limited', message, { retryAfterSeconds, reason })
+    return status >= 500 ? new IsolatedFailure('unreachable', message, { reason }) : wrong(message)
   }
 }
 

@@ -66,15 +66,22 @@ export class UpstreamFailure extends Error {
   readonly kind: FailureKind
   /** What the upstream asked for; undefined when it asked for nothing. */
   readonly retryAfterSeconds: number | undefined
+  /** What happened, and nothing of what was asked for: that is told to others too. */
+  readonly reason: string
 
   /** `message` says which upstream and what happened, without secrets. */
   constructor(
     kind: FailureKind,
     message: string,
-    options: { readonly retryAfterSeconds?: number | undefined; readonly cause?: unknown } = {},
+    options: {
+      readonly retryAfterSeconds?: number | undefined
+      readonly reason?: string | undefined
+      readonly cause?: unknown
+    } = {},
   ) {
     super(message, { cause: options.cause })
     this.kind = kind
     this.retryAfterSeconds = options.retryAfterSeconds
+    this.reason = options.reason ?? 'it could not be asked'
   }
 }

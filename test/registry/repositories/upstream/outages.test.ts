@@ -10,7 +10,7 @@ test('an upstream that cannot be reached is left alone, and whoever asks is told
   await upstream.stop()
   await assert.rejects(outer.manifest(image, latest), failing('unreachable', /the connection is refused/))
   await upstream.start()
-  const said = /offline until 2026-01-01T00:05:00\.000Z: GET .*manifests\/latest: the connection is refused/
+  const said = /offline until 2026-01-01T00:05:00\.000Z: the connection is refused$/
   clock.now += 4999
   await assert.rejects(outer.manifest(image, latest), failing('unreachable', said))
   await assert.rejects(outer.manifestHead(image, latest), failing('unreachable', said))
@@ -146,7 +146,7 @@ for (const [retryAfter, seconds] of limits) {
     clock.now += 1000 * seconds - 1500
     await assert.rejects(outer.tags(image), (error) => {
       assert.equal((error as { readonly retryAfterSeconds?: number }).retryAfterSeconds, 2)
-      return failing('limited', /left alone for 2 s: GET .* answered with 429$/)(error)
+      return failing('limited', /left alone for 2 s: it answered with 429$/)(error)
     })
     assert.equal(upstream.requests.length, 1)
     clock.now += 1500

@@ -34,7 +34,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   'registry/jobs': [
     'registry/jobs',
-    'registry/repositories/remote/prefetch.ts',
+    'registry/repositories/prefetch.ts',
     'registry/repositories/repository.ts',
     'registry/storage',
     'registry/domain',

@@ -3,7 +3,7 @@ import type { RegistryConfig } from '../config.ts'
 import { milliseconds } from '../domain/duration.ts'
 import { RegistryError } from '../domain/errors.ts'
 import { parseImageName } from '../domain/names.ts'
-import { prefetch } from '../repositories/remote/prefetch.ts'
+import { prefetch } from '../repositories/prefetch.ts'
 import type { Repository } from '../repositories/repository.ts'
 import type { Job } from './schedule.ts'
 

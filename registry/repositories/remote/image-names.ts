@@ -1,4 +1,5 @@
 import { isImageName, type ImageName } from '../../domain/names.ts'
+import { isDockerHub } from '../upstream/docker-hub.ts'
 
 /** What of a remote repository's settings is about names. */
 export interface Naming {
@@ -13,19 +14,6 @@ interface ImagePath {
   readonly from: string
   /** What they are at the upstream; empty: left out. */
   readonly to: string
-}
-
-/** All of these are Docker Hub; its registry answers at the first. */
-const dockerHub: readonly string[] = [
-  'registry-1.docker.io',
-  'docker.io',
-  'index.docker.io',
-  'registry.docker.io',
-  'hub.docker.com',
-]
-
-export function isDockerHub(url: string): boolean {
-  return dockerHub.includes(new URL(url).hostname)
 }
 
 /** The one name under which an image is kept here, where clients have two: on Docker Hub, `nginx` is `library/nginx`. */

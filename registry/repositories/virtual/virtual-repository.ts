@@ -1,7 +1,7 @@
 import type { Digest } from '../../domain/digest.ts'
 import type { ImageName, Reference, RepositoryKey, Tag } from '../../domain/names.ts'
 import type { ImageRef, Page, ReferrerQuery } from '../../storage/metadata-store.ts'
-import { isKnown, isReachable } from '../reachable.ts'
+import { isReachable } from '../reachable.ts'
 import type {
   BlobHandle,
   FoundManifest,
@@ -12,12 +12,10 @@ import type {
   Removal,
   Repository,
 } from '../repository.ts'
-import { itemsAfter, mergeLists, takePage } from './merged-pages.ts'
+import { MembersLists } from './members-lists.ts'
 import { Question, type FailureLog, type Member } from './question.ts'
 import { Sight, type SeenMember } from './sight.ts'
 import { VirtualPushTarget } from './virtual-push-target.ts'
-
-const namesAtOnce = 1000
 
 export interface VirtualSettings {
   readonly key: RepositoryKey
@@ -45,6 +43,7 @@ export class VirtualRepository implements Repository {
   readonly #settings: VirtualSettings
   readonly #failures: FailureLog
   readonly #sight: Sight
+  readonly #lists: MembersLists
 
   constructor(settings: VirtualSettings, failures: FailureLog, reader?: Reader) {
     this.key = settings.key
@@ -52,6 +51,7 @@ export class VirtualRepository implements Repository {
     this.#settings = settings
     this.#failures = failures
     this.#sight = new Sight(settings, reader)
+    this.#lists = new MembersLists(this.#sight, failures)
   }
 
   get pushTarget(): PushTarget | undefined {
@@ -104,25 +104,15 @@ export class VirtualRepository implements Repository {
     limit: number,
     from?: Lookup['from'],
   ): Promise<Page<Tag> | undefined> {
-    const question = this.#question()
-    const members = await this.#sight.readableMembers(image)
-    let isThere = false
-    const tagsAfter = (after: string | undefined, limit: number) =>
-      pageOfNames(
-        members.map((member) => tagsIn(member, image, { after, limit, from }, question, () => (isThere = true))),
-        limit,
-      )
-    const page = await tagsAfter(after, limit)
-    if (page.items.length > 0 || isThere) return page
-    // A last page may be empty, of an image that has others; who may read some tags alone knows of it by these.
-    if ((await tagsAfter(undefined, 1)).items.length > 0) return page
-    return question.absence()
+    return this.#lists.tags(image, { after, limit, from })
   }
 
   async images(after: string | undefined, limit: number): Promise<Page<ImageName>> {
-    const question = this.#question()
-    const lists = this.#sight.members.map((member) => this.#imagesIn(member, after, limit, question))
-    return pageOfNames(lists, limit)
+    return this.#lists.images(after, limit)
+  }
+
+  async referrers(image: ImageName, query: ReferrerQuery): Promise<ReferrerPage> {
+    return this.#lists.referrers(image, query)
   }
 
   /** Of each member, by the tags that may be seen there. */
@@ -131,26 +121,6 @@ export class VirtualRepository implements Repository {
       (await member.tagsHolding(image, digest)).filter((tag) => tags.has(tag)),
     )
     return [...new Set(found.flat())]
-  }
-
-  async referrers(image: ImageName, query: ReferrerQuery): Promise<ReferrerPage> {
-    const question = this.#question()
-    const { subject, after, limit } = query
-    const lists = (await this.#sight.readableMembers(image)).map((seen) =>
-      itemsAfter(
-        (after) =>
-          question.ask(seen, async (member) => {
-            if (!(await isReachable(member, { image }, subject, seen.tags))) return undefined
-            return member.referrers(image, { ...query, after: after as Digest | undefined, limit: limit + 1 })
-          }),
-        after,
-      ),
-    )
-    const { items, last } = await takePage(
-      mergeLists(lists, ({ digest }) => digest),
-      limit,
-    )
-    return { items, next: last?.digest }
   }
 
   async holders(image: ImageName, digest: Digest): Promise<readonly ImageRef[]> {
@@ -224,21 +194,6 @@ export class VirtualRepository implements Repository {
     return members.filter((_, index) => (held[index]?.length ?? 0) > 0)
   }
 
-  #imagesIn(member: Member, after: string | undefined, limit: number, question: Question) {
-    const readable = async (repository: Repository, image: ImageName) =>
-      isKnown(repository, image, await this.#sight.readable(member, image))
-    return itemsAfter(
-      (after) =>
-        question.ask(member, async (repository) => {
-          const { items, next } = await repository.images(after, Math.min(limit + 1, namesAtOnce))
-          const known: ImageName[] = []
-          for (const image of items) if (await readable(repository, image)) known.push(image)
-          return { items: known, next }
-        }),
-      after,
-    )
-  }
-
   /** Those that fail are left out. */
   async #ofEach<item>(
     members: readonly SeenMember[],
@@ -252,35 +207,4 @@ export class VirtualRepository implements Repository {
   #question(): Question {
     return new Question(this.#failures)
   }
-}
-
-/** `found` is called when the member has the image, and all of that may be known. */
-function tagsIn(
-  seen: SeenMember,
-  image: ImageName,
-  { after, limit, from }: { readonly after: string | undefined; readonly limit: number; readonly from: Lookup['from'] },
-  question: Question,
-  found: () => void,
-): AsyncGenerator<Tag, undefined> {
-  const atOnce = seen.tags.extent === 'all' ? Math.min(limit + 1, namesAtOnce) : namesAtOnce
-  return itemsAfter(
-    (after) =>
-      question.ask(seen, async (member) => {
-        const page = await member.tags(image, after, atOnce, from)
-        if (page && seen.tags.extent === 'all') found()
-        return page && { items: page.items.filter((tag) => seen.tags.has(tag)), next: page.next }
-      }),
-    after,
-  )
-}
-
-async function pageOfNames<name extends string>(
-  lists: readonly AsyncGenerator<name, undefined>[],
-  limit: number,
-): Promise<Page<name>> {
-  const { items, last } = await takePage(
-    mergeLists(lists, (name) => name),
-    limit,
-  )
-  return { items, next: last }
 }

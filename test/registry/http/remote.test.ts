@@ -145,6 +145,18 @@ test('while the upstream cannot be reached what is cached is served, and says so
   assert.deepEqual([blob.status, blob.error()], [404, 'BLOB_UNKNOWN'])
 })
 
+test('who is told that the upstream is away does not learn what others asked it for', async () => {
+  await using it = await setUp({ remote: { assumedOfflinePeriodSecs: 300, retrievalCachePeriodSecs: 0 } })
+  await pull(it.client)
+  await it.upstream.stop()
+  assert.equal((await it.admin.ask('GET', 'secret/plans/manifests/merger')).status, 404)
+  const missed = await it.client.ask('GET', 'team/app/manifests/2')
+  assert.match(missed.body.toString(), /is taken to be offline until .*: the connection is refused/)
+  const stale = await it.client.ask('GET', 'team/app/manifests/1')
+  assert.match(String(stale.headers.warning), /^111 caisson ".*the connection is refused"$/)
+  for (const told of [missed.body.toString(), String(stale.headers.warning)]) assert.doesNotMatch(told, /secret|merger/)
+})
+
 test('with hardFail what cannot be asked for is 503', async () => {
   await using it = await setUp({ remote: { hardFail: true } })
   await it.upstream.stop()

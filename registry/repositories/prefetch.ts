@@ -1,10 +1,10 @@
 import { addAbortListener } from 'node:events'
-import type { Digest } from '../../domain/digest.ts'
-import { matchesGlob } from '../../domain/glob.ts'
-import { parseManifest, platformEntries, type Manifest } from '../../domain/manifest.ts'
-import { isTag, type ImageName, type Reference, type Tag } from '../../domain/names.ts'
-import type { TagSet } from '../../domain/tag-set.ts'
-import type { CacheState, Repository } from '../repository.ts'
+import type { Digest } from '../domain/digest.ts'
+import { matchesGlob } from '../domain/glob.ts'
+import { parseManifest, platformEntries, type Manifest } from '../domain/manifest.ts'
+import { isTag, type ImageName, type Reference, type Tag } from '../domain/names.ts'
+import type { TagSet } from '../domain/tag-set.ts'
+import type { CacheState, Repository } from './repository.ts'
 
 export interface Wanted {
   readonly image: ImageName
@@ -70,9 +70,10 @@ async function* fetchBlob({ repository, image, seen, signal }: Errand, digest: D
   seen.add(digest)
   const blob = await repository.blob(image, digest)
   if (!blob) return
+  const cache = blob.cache?.kind ?? 'hit' // now: when it has come in, it is there for everybody
   if (blob.growth) await unlessAborted(blob.growth.kept(), signal)
   if (signal.aborted) return
-  yield { kind: 'blob', digest, tag: undefined, size: blob.size, cache: blob.cache?.kind ?? 'hit' }
+  yield { kind: 'blob', digest, tag: undefined, size: blob.size, cache }
 }
 
 /** Whoever is to end does not wait for the end of a transfer. */

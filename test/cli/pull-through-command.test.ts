@@ -23,8 +23,8 @@ test('images are fetched by the registry that runs, told of, and can be pulled w
   const fetched = await pullThrough('hub/library/nginx:1.27', 'hub/library/node:2?-alpine', '--platform', 'linux/amd64')
   assert.equal(fetched.exitCode, 0, fetched.stderr)
   const [nginx, node] = fetched.stdout.split('\n')
-  assert.match(nginx ?? '', /^hub\/library\/nginx:1\.27: 4 fetched \(\d+ (?:B|KiB)\), 0 were there already$/)
-  assert.match(node ?? '', /^hub\/library\/node:2\?-alpine: 6 fetched \(\d+ (?:B|KiB)\), 0 were there already$/)
+  assert.match(nginx ?? '', /^hub\/library\/nginx:1\.27: 4 fetched \([\d.]+ (?:B|KiB)\), 0 were there already$/)
+  assert.match(node ?? '', /^hub\/library\/node:2\?-alpine: 6 fetched \([\d.]+ (?:B|KiB)\), 0 were there already$/)
   const again = await pullThrough('hub/library/nginx:1.27', '--platform', 'linux/amd64')
   assert.equal(again.stdout, 'hub/library/nginx:1.27: 0 fetched (0 B), 4 were there already\n')
 

@@ -7,7 +7,7 @@ import { eventually } from '../../helpers/eventually.ts'
 import { startTestRegistry, type TestRegistry } from '../../helpers/registry.ts'
 import type { Answer, RegistryClient } from '../../helpers/registry-client.ts'
 import { descriptor, digestOfBytes, ociManifest, tinyImage } from '../../helpers/tiny-image.ts'
-import { redirected, status, tooMany, truncated } from '../../helpers/upstream/faults.ts'
+import { redirected, status, tooMany, truncated, withHeaders } from '../../helpers/upstream/faults.ts'
 import { addUser, onAccess, target } from '../../helpers/users.ts'
 
 const image = tinyImage('one')
@@ -543,12 +543,15 @@ test('a layer that lies elsewhere is fetched from where that is allowed', async 
 
 test('what is counted can be read from the metrics', async () => {
   await using it = await setUp()
+  it.upstream.break('manifest', withHeaders({ 'ratelimit-limit': '100;w=21600', 'ratelimit-remaining': '76;w=21600' }))
   await pull(it.client)
   await pull(it.client)
   const metrics = (await it.registry.admin.ask('GET', '/artifactory/api/v1/metrics')).body.toString()
   assert.match(metrics, /^caisson_cache_requests_total\{repository="hub",kind="manifest",outcome="miss"\} 1$/m)
   assert.match(metrics, /^caisson_cache_requests_total\{repository="hub",kind="blob",outcome="hit"\} 2$/m)
   assert.match(metrics, /^caisson_upstream_requests_total\{repository="hub",outcome="200"\} 3$/m)
+  assert.match(metrics, /^caisson_upstream_rate_limit\{repository="hub"\} 100$/m)
+  assert.match(metrics, /^caisson_upstream_rate_limit_remaining\{repository="hub"\} 76$/m)
 })
 
 test('an image can be fetched whole before anybody asks for it', async () => {

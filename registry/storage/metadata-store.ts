@@ -7,6 +7,7 @@ import type { AccessStore } from './access-store.ts'
 import type { Garbage } from './garbage.ts'
 import type { ImageCache } from './image-cache.ts'
 import type { Integrity } from './integrity.ts'
+import type { V1Images } from './v1-images.ts'
 
 export type { ImageRef }
 
@@ -131,4 +132,11 @@ export interface UploadOwner {
   readonly expected: Digest | undefined
 }
 
-export type MetadataStore = Images & UploadOwners & ImageCache & Garbage & Integrity & AccessStore & AsyncDisposable
+export type MetadataStore = Images &
+  V1Images &
+  UploadOwners &
+  ImageCache &
+  Garbage &
+  Integrity &
+  AccessStore &
+  AsyncDisposable

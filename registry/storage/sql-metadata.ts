@@ -18,6 +18,9 @@ import { sqlSigningKeys } from './sql-signing-keys.ts'
 import { sqlTagHolders } from './sql-tag-holders.ts'
 import { sqlUploadOwners } from './sql-upload-owners.ts'
 import { sqlUsers } from './sql-users.ts'
+import { sqlV1Images } from './sql-v1-images.ts'
+import { sqlV1Pushes } from './sql-v1-pushes.ts'
+import { sqlV1Tags } from './sql-v1-tags.ts'
 
 /** The queries are the same for every database; the caller has brought its tables up to date. Disposing closes it. */
 export function sqlMetadata(db: MetadataDatabase, now: () => Date): MetadataStore {
@@ -33,6 +36,9 @@ export function sqlMetadata(db: MetadataDatabase, now: () => Date): MetadataStor
     ...sqlUploadOwners(db, now),
     ...sqlImageCache(db, now),
     ...sqlTagHolders(db),
+    ...sqlV1Images(db, now),
+    ...sqlV1Pushes(db, now),
+    ...sqlV1Tags(db, now),
     ...sqlUsers(db),
     ...sqlGroups(db),
     ...sqlPermissionTargets(db),

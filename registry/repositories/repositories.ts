@@ -86,6 +86,7 @@ async function openRepository(
         ? new LocalRepository(key, remotes.storage, {
             uploadsPerUser: limits.uploadsPerUser,
             quotaBytes: quotaBytesOf(config),
+            blockPushingSchema1: config.blockPushingSchema1,
             ...(config.immutableTags.length > 0 && { immutableTags: compilePatterns(config.immutableTags) }),
           })
         : new UnservedRepository(key, 'local', 'local (apiVersion v1)')

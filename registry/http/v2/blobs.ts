@@ -1,5 +1,7 @@
+import { Readable } from 'node:stream'
 import { selectBytes, type ByteRange } from '../../../wire/byte-range.ts'
 import { RegistryError } from '../../domain/errors.ts'
+import { emptyLayer, emptyLayerDigest } from '../../domain/schema1/empty-layer.ts'
 import { isReachable } from '../../repositories/reachable.ts'
 import type { BlobHandle, Growth } from '../../repositories/repository.ts'
 import type { Context } from '../context.ts'
@@ -14,8 +16,8 @@ import { logChange } from './log-change.ts'
 /** end-2. `HEAD` comes here too. */
 export async function getBlob(ctx: Context, call: ImageCall<'blob'>): Promise<void> {
   const { digest } = call.resource
-  const blob = await call.repository.blob(call.image, digest, { use: ctx.method === 'HEAD' ? 'rely' : 'read' })
-  if (!blob || !(await isReachable(call.repository, call, digest, call.allowed))) throw blobUnknown(call)
+  const blob = await findBlob(ctx, call)
+  if (!blob) throw blobUnknown(call)
 
   const etag = `"${digest}"`
   ctx.set('Docker-Content-Digest', digest)
@@ -38,6 +40,22 @@ export async function getBlob(ctx: Context, call: ImageCall<'blob'>): Promise<vo
       ctx.status = selection.status
       empty(ctx)
   }
+}
+
+/** Undefined also when the caller cannot come to it. */
+async function findBlob(ctx: Context, call: ImageCall<'blob'>): Promise<BlobHandle | undefined> {
+  const { repository, image, resource, allowed } = call
+  // Converted manifests name it. HEAD tells what the image has: whoever pushes it relies on that.
+  if (ctx.method === 'GET' && resource.digest === emptyLayerDigest) return emptyLayerBlob
+  const blob = await repository.blob(image, resource.digest, { use: ctx.method === 'HEAD' ? 'rely' : 'read' })
+  return blob && (await isReachable(repository, call, resource.digest, allowed)) ? blob : undefined
+}
+
+const emptyLayerBlob: BlobHandle = {
+  size: emptyLayer.byteLength,
+  open: async ({ first, last } = { first: 0, last: emptyLayer.byteLength - 1 }) =>
+    Readable.from([emptyLayer.subarray(first, last + 1)]),
+  path: () => undefined,
 }
 
 /** end-10. */

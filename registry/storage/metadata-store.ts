@@ -7,6 +7,7 @@ import type { AccessStore } from './access-store.ts'
 import type { Garbage } from './garbage.ts'
 import type { ImageCache } from './image-cache.ts'
 import type { Integrity } from './integrity.ts'
+import type { LayerContents } from './layer-contents.ts'
 import type { V1Images } from './v1-images.ts'
 
 export type { ImageRef, MayTake }
@@ -131,6 +132,7 @@ export interface UploadOwner {
 
 export type MetadataStore = Images &
   V1Images &
+  LayerContents &
   UploadOwners &
   ImageCache &
   Garbage &

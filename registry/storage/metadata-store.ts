@@ -6,7 +6,10 @@ import type { UploadId } from './blob-store.ts'
 import type { AccessStore } from './access-store.ts'
 import type { Garbage } from './garbage.ts'
 import type { ImageCache } from './image-cache.ts'
+import type { ImageSearch } from './image-search.ts'
 import type { Integrity } from './integrity.ts'
+import type { Properties } from './properties.ts'
+import type { StoredItems } from './stored-items.ts'
 import type { V1Images } from './v1-images.ts'
 
 export type { ImageRef, MayTake }
@@ -130,9 +133,12 @@ export interface UploadOwner {
 }
 
 export type MetadataStore = Images &
-  V1Images &
   UploadOwners &
   ImageCache &
+  Properties &
+  ImageSearch &
+  StoredItems &
+  V1Images &
   Garbage &
   Integrity &
   AccessStore &

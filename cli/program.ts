@@ -4,6 +4,7 @@ import { backupCommand } from './backup-command.ts'
 import { certsCommand } from './certs-command.ts'
 import { checkCommand } from './check-command.ts'
 import { ConfigError } from './config.ts'
+import { describeCommand } from './describe-command.ts'
 import { explainCommand } from './explain-command.ts'
 import { groupCommand } from './group-command.ts'
 import { processLog } from './log.ts'
@@ -41,6 +42,7 @@ function program(): Command {
     .addCommand(certsCommand())
     .addCommand(checkCommand())
     .addCommand(explainCommand())
+    .addCommand(describeCommand())
     .addCommand(userCommand())
     .addCommand(groupCommand())
     .addCommand(permissionCommand())

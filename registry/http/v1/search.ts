@@ -78,12 +78,12 @@ async function callerOf(ctx: Context, services: Services, repository: Repository
   return caller.by !== 'nothing' || admitsAnonymous(services.config, repository) ? caller : challenge(ctx)
 }
 
-/** A token is good for the images that it names. */
+/** A token is good for the images that it names, or for lists of them: docker asks for one for `registry:catalog:search`. */
 async function readableBy(caller: Caller, { directory }: Services): Promise<SearchQuestion['readable']> {
   const rules = await directory.rules()
   return ({ repository, image }, through) => {
     const asked = through[0] ?? repository
-    if (caller.by === 'token') {
+    if (caller.by === 'token' && !caller.token.catalog) {
       const isGranted = caller.token.grants.some(
         (grant) => grant.repository === asked && grant.image === image && grant.actions.includes('read'),
       )

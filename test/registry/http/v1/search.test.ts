@@ -158,6 +158,16 @@ describe('search', () => {
     assert.deepEqual(await names(undefined, 'q=debian', alice), ['docker-local/debian'])
     assert.deepEqual((await names(undefined, 'q=u', registry.admin)).length, 6)
 
+    const scopes = [
+      ['registry:catalog:search', ['debian', 'jfrog/ubuntu-slim']],
+      ['repository:debian:pull', ['debian']],
+      ['repository:jfrog/ubuntu:push', []],
+    ] as const
+    for (const [scope, found] of scopes) {
+      const holder = registry.anonymous.withToken(await alice.token(scope))
+      assert.deepEqual(await names('docker-local', 'q=u', holder), found, scope)
+    }
+
     const wrong = registry.anonymous.as({ name: 'alice', password: 'wrong' })
     const refused = await wrong.ask('GET', `${at('docker-local')}/search?q=u`)
     assert.equal(refused.status, 401)

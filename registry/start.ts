@@ -33,8 +33,10 @@ import { refuseUnfinishedRestore } from './jobs/unfinished-restore.ts'
 import { unusedImages } from './jobs/unused-images.ts'
 import { recoverUploads } from './jobs/upload-recovery.ts'
 import { openMetrics } from './metrics.ts'
+import { openImageSearch } from './repositories/image-search.ts'
 import { accessSettings } from './repositories/places.ts'
 import { openRepositories } from './repositories/repositories.ts'
+import { openSchema1Conversion } from './repositories/schema1/conversion.ts'
 import { blobDirectories } from './storage/blob-directories.ts'
 import { openFilesystemBlobs } from './storage/filesystem-blobs.ts'
 import { lockPlaces } from './storage/process-lock.ts'
@@ -106,6 +108,8 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
   const services = {
     config,
     repositories,
+    schema1: openSchema1Conversion(metadata),
+    imageSearch: openImageSearch(metadata, config),
     identities: openIdentities({ directory, administration, passwords, accessTokens, tokens, attempts, audit }),
     directory,
     administration,

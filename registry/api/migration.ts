@@ -2,17 +2,11 @@ import { Readable } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
 import { z } from 'zod'
 import { RegistryError } from '../domain/errors.ts'
-import {
-  isImageName,
-  isRepositoryKey,
-  isTag,
-  parseImageName,
-  type ImageName,
-  type RepositoryKey,
-} from '../domain/names.ts'
+import { isImageName, isRepositoryKey, isTag, type ImageName, type RepositoryKey } from '../domain/names.ts'
 import type { Context } from '../http/context.ts'
 import { originOf } from '../http/origin.ts'
 import type { Services } from '../http/services.ts'
+import { v1ImageName } from '../http/v1/resource.ts'
 import { changedBy, tagsAllowed } from '../http/v2/access.ts'
 import { findRepository } from '../http/v2/address.ts'
 import { pushTargetOf } from '../http/v2/call.ts'
@@ -93,33 +87,23 @@ function wishOf(services: Services, key: string, fields: z.output<typeof form>):
     throw badRequest('dockerRepository: expected the image that the tag belongs to')
   const source = sourceOf(services, key)
   const repository = changedBy(findRepository(services.repositories, targetRepo))
-  if (speaksV1(services, repository.key))
+  if (services.repositories.findV1(repository.key))
     throw badRequest(`targetRepo: ${repository.key} speaks the V1 API: expected a V2 repository`)
   return {
     source,
     target: { repository, pushTarget: pushTargetOf({ repository }) },
-    image: dockerRepository === '' ? undefined : inLibrary(dockerRepository),
+    image: dockerRepository === '' ? undefined : v1ImageName(dockerRepository),
     tag: isTag(tag) ? tag : undefined,
     format,
     library,
   }
 }
 
-/** The V1 API keeps names of one component there. */
-function inLibrary(image: string): ImageName {
-  return parseImageName(image.includes('/') ? image : `library/${image}`)
-}
-
 /** Throws NAME_UNKNOWN, and UNSUPPORTED where there is nothing to migrate. */
 function sourceOf(services: Services, key: string): RepositoryKey {
   const repository = findRepository(services.repositories, key)
-  if (speaksV1(services, repository.key)) return repository.key
+  if (services.repositories.findV1(key)) return repository.key
   throw new RegistryError('UNSUPPORTED', { message: `${key} is no V1 repository: there is nothing to migrate in it` })
-}
-
-function speaksV1({ config }: Services, key: RepositoryKey): boolean {
-  const repository = config.repositories[key]
-  return repository?.type === 'local' && repository.apiVersion === 'v1'
 }
 
 function migratorOf(ctx: Context, services: Services, caller: Login, source: RepositoryKey): Migrator {

@@ -11,6 +11,7 @@ import type { Sessions } from '../identity/sessions.ts'
 import type { Tokens } from '../identity/tokens.ts'
 import type { CollectionSummary } from '../jobs/garbage-collection.ts'
 import type { Metrics } from '../metrics.ts'
+import type { ImageSearch } from '../repositories/image-search.ts'
 import type { Migrations } from '../repositories/migration/migrations.ts'
 import type { Repositories } from '../repositories/repositories.ts'
 import type { Schema1Conversion } from '../repositories/schema1/conversion.ts'
@@ -23,6 +24,7 @@ export interface Services {
   readonly repositories: Repositories
   readonly migrations: Migrations
   readonly schema1: Schema1Conversion
+  readonly imageSearch: ImageSearch
   readonly identities: Identities
   readonly directory: Directory
   readonly administration: AccessAdministration

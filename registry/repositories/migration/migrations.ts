@@ -22,7 +22,7 @@ export interface Wish extends Wanted {
   readonly library: 'keep' | 'drop'
 }
 
-/** Who wants it, and may do so much of it: asked for each tag when its turn comes. */
+/** Who wants it, and may do so much of it: what may be put where is asked for each tag when its turn comes. */
 export interface Migrator {
   readonly name: string
   readable(of: ImageRef): Promise<TagSet>

@@ -1,5 +1,6 @@
 import { algorithmOf, isDigest, type Digest } from '../../domain/digest.ts'
 import { isObject, parseJson, type JsonObject } from '../../domain/json.ts'
+import { mediaTypeOfManifest } from '../../domain/manifest-media-type.ts'
 import { digestOfManifest, signedSchema1 } from '../../domain/manifest-digest.ts'
 import type { Manifest } from '../../domain/manifest.ts'
 import type { Reference } from '../../domain/names.ts'
@@ -84,9 +85,7 @@ function jsonOf(bytes: Uint8Array, what: string): JsonObject {
 function mediaTypeOf(answer: WireAnswer, body: JsonObject, what: string): string {
   const { mediaType } = answer
   if (mediaType !== undefined && !vague.has(mediaType)) return mediaType
-  if (typeof body.mediaType === 'string' && body.mediaType !== '') return body.mediaType
-  if (body.schemaVersion === 1) return Array.isArray(body.signatures) ? signedSchema1 : unsignedSchema1
-  if (Array.isArray(body.manifests)) return mediaTypes.index
-  if (isObject(body.config) && Array.isArray(body.layers)) return mediaTypes.image
+  const own = mediaTypeOfManifest(body)
+  if (own !== undefined) return own
   throw wrong(`${what} is answered with JSON that is no manifest`)
 }

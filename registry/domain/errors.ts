@@ -13,7 +13,8 @@ const messages = {
   DENIED: 'requested access to the resource is denied',
   UNSUPPORTED: 'the operation is unsupported',
   TOOMANYREQUESTS: 'too many requests',
-  // Not in the specification's table, because its cases have none there; the first four are distribution's.
+  // Not in the specification's table, because its cases have none there; the first five are distribution's.
+  MANIFEST_UNVERIFIED: 'manifest failed signature verification',
   TAG_INVALID: 'the tag is not valid',
   TAG_FIXED: 'the tag may not be moved',
   TOO_MANY_TAGS: 'too many tags in one request',
@@ -23,6 +24,7 @@ const messages = {
   MANIFEST_TOO_LARGE: 'the manifest is larger than this registry accepts',
   STORAGE_FULL: "no space left on the registry's disk",
   BAD_REQUEST: 'the request cannot be understood',
+  PRECONDITION_FAILED: 'the request lacks something that it needs',
   CONFLICT: 'it is not as the request takes it to be',
 } as const
 

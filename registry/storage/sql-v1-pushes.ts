@@ -47,7 +47,7 @@ export function sqlV1Pushes(db: MetadataDatabase, now: () => Date): Pushes {
     setPushedJson: async (push, id, json) => {
       // What has come of the layer is of use for the same JSON alone.
       const keep = sql<0 | 1>`json is not null and json = ${json}`
-      const kept = <column extends string>(name: column) => sql<never>`case when ${keep} then ${sql.ref(name)} end`
+      const kept = (name: string) => sql<never>`case when ${keep} then ${sql.ref(name)} end`
       const { numUpdatedRows } = await rowOf(db, push, id)
         .set({
           layer: kept('layer'),

@@ -5,10 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { createGzip } from 'node:zlib'
 import { encodedOf, isDigest, type Digest } from '../../registry/domain/digest.ts'
 import { isObject, parseJson } from '../../registry/domain/json.ts'
-import { hashing, packingOf, unpacker } from '../../registry/storage/layer-bytes.ts'
+import { anywhere, createLayerGzip, hashing, packingOf, unpacker } from '../../registry/storage/layer-bytes.ts'
 import { RunningHash } from '../../registry/storage/running-hashes.ts'
 import type { SourceBlob } from './source.ts'
 
@@ -104,8 +103,15 @@ export class PackedLayers implements AsyncDisposable {
     const inGzip = new RunningHash('sha256')
     const other = `${part}.gz`
     try {
-      const zip = createGzip({ level: 6 })
-      await pipeline(readFrom(part), unpacker(packing), hashing(plain), zip, hashing(inGzip), createWriteStream(other))
+      await pipeline(
+        readFrom(part),
+        unpacker(packing),
+        hashing(plain),
+        createLayerGzip(),
+        anywhere,
+        hashing(inGzip),
+        createWriteStream(other, { mode: 0o600 }),
+      )
       await rename(other, this.#fileOf(inGzip.digest()))
     } finally {
       await rm(other, { force: true })

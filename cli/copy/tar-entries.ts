@@ -100,7 +100,7 @@ function numberIn(header: Buffer, at: number, length: number): number {
   if (((header[at] ?? 0) & 0x80) !== 0) return header.readUIntBE(at + length - 6, 6)
   const text = textIn(header, at, length).trim()
   if (/^[0-7]*$/.test(text)) return Number.parseInt(text || '0', 8)
-  throw new Error('the tar file has a size that is no number')
+  throw new Error('not a tar file: expected octal digits in its header')
 }
 
 function refuseWrongSum(header: Buffer, at: number): void {

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
-import { cp, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { stringify } from 'yaml'
+import { withoutPrograms } from '../helpers/available.ts'
 import { command } from '../helpers/command.ts'
+import { startDistribution } from '../helpers/distribution.ts'
 import { done } from '../helpers/outcome.ts'
+import { run } from '../helpers/program.ts'
+import { RegistryClient } from '../helpers/registry-client.ts'
 import { startTestRegistry, type TestRegistry } from '../helpers/registry.ts'
 import { temporaryDirectory } from '../helpers/temporary-directory.ts'
 import { descriptor, digestOfBytes, tinyImage, type TinyImage } from '../helpers/tiny-image.ts'
@@ -28,7 +32,8 @@ interface Pulled {
 }
 
 async function pull({ admin }: TestRegistry, image: string, tag: string): Promise<Pulled> {
-  const answer = await admin.ask('GET', `${image}/manifests/${tag}`)
+  const accept = 'application/vnd.docker.distribution.manifest.v2+json'
+  const answer = await admin.ask('GET', `${image}/manifests/${tag}`, { headers: { accept } })
   assert.equal(answer.status, 200, answer.body.toString())
   const { config, layers } = answer.json() as { config: { digest: string }; layers: readonly { digest: string }[] }
   const blob = await admin.ask('GET', `${image}/blobs/${config.digest}`)
@@ -164,7 +169,6 @@ async function writeArchive(
     await mkdir(join(from, path, '..'), { recursive: true })
     await symlink(to, join(from, path))
   }
-  const { run } = await import('../helpers/program.ts')
   await run('tar', ['-C', from, '-cf', join(directory, 'archive.tar'), '.'])
   return join(directory, 'archive.tar')
 }
@@ -185,7 +189,6 @@ test('what docker save has written is imported, compressed or not, with layers t
   const plain = await pull(site.registry, 'team/app', '1.0')
   assert.deepEqual(plain.layers, [digestOfBytes(gzipAnywhere(tar)), digestOfBytes(gzipAnywhere(tar))])
 
-  const { readFile } = await import('node:fs/promises')
   await writeFile(`${archive}.gz`, gzipSync(await readFile(archive)))
   done(await site.bring(`docker-archive:${archive}.gz`, 'docker-local/renamed:2'))
   assert.equal((await pull(site.registry, 'renamed', '2')).digest, plain.digest)
@@ -287,3 +290,31 @@ test('an OCI layout is imported with the names and signatures that are in it; a 
   )
   assert.deepEqual(await site.registry.uploads(), [])
 })
+
+test(
+  'the storage of distribution is imported without its program, with images of several platforms',
+  { skip: withoutPrograms('docker-registry') },
+  async () => {
+    await using site = await startImporting()
+    await using old = await startDistribution()
+    const client = new RegistryClient({ host: '127.0.0.1', port: old.port }, '/v2')
+    const [amd64, arm64] = [tinyImage('amd64'), tinyImage('arm64')]
+    const manifests = [amd64, arm64].map(({ mediaType, manifest }) => descriptor(mediaType, manifest))
+    const mediaType = 'application/vnd.oci.image.index.v1+json'
+    const manifest = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, manifests }))
+    const index = { mediaType, manifest, digest: digestOfBytes(manifest), blobs: [] }
+    for (const image of [amd64, arm64]) await client.push('team/deep/app', image.digest, image)
+    await client.push('team/deep/app', '1.0', index)
+    await client.push('hello', 'latest', tinyImage('hello'))
+    await client.push('hello', 'deleted', tinyImage('deleted'))
+    assert.equal((await client.ask('DELETE', `hello/manifests/${tinyImage('deleted').digest}`)).status, 202)
+
+    const imported = await site.bring(`distribution:${old.storage}`, 'docker-local')
+    done(imported)
+    assert.match(imported.stderr, /^2 copied/)
+    for (const { digest } of [index, amd64, arm64])
+      assert.equal((await site.registry.admin.ask('HEAD', `team/deep/app/manifests/${digest}`)).status, 200)
+    const empty = await site.bring(`distribution:${site.registry.dataDirectory}`, 'docker-local')
+    assert.match(empty.stderr, /is no storage of distribution: it has no docker\/registry\/v2\/repositories/)
+  },
+)

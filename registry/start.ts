@@ -35,6 +35,7 @@ import { recoverUploads } from './jobs/upload-recovery.ts'
 import { openMetrics } from './metrics.ts'
 import { accessSettings } from './repositories/places.ts'
 import { openRepositories } from './repositories/repositories.ts'
+import { openSchema1Conversion } from './repositories/schema1/conversion.ts'
 import { blobDirectories } from './storage/blob-directories.ts'
 import { openFilesystemBlobs } from './storage/filesystem-blobs.ts'
 import { lockPlaces } from './storage/process-lock.ts'
@@ -106,6 +107,7 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
   const services = {
     config,
     repositories,
+    schema1: openSchema1Conversion(metadata),
     identities: openIdentities({ directory, administration, passwords, accessTokens, tokens, attempts, audit }),
     directory,
     administration,

@@ -12,6 +12,7 @@ import type { Tokens } from '../identity/tokens.ts'
 import type { CollectionSummary } from '../jobs/garbage-collection.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Repositories } from '../repositories/repositories.ts'
+import type { Schema1Conversion } from '../repositories/schema1/conversion.ts'
 import type { Peers } from './peers.ts'
 import type { ShownContent } from './v2/shown-content.ts'
 
@@ -19,6 +20,7 @@ import type { ShownContent } from './v2/shown-content.ts'
 export interface Services {
   readonly config: RegistryConfig
   readonly repositories: Repositories
+  readonly schema1: Schema1Conversion
   readonly identities: Identities
   readonly directory: Directory
   readonly administration: AccessAdministration

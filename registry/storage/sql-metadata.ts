@@ -8,6 +8,7 @@ import { sqlGarbage } from './sql-garbage.ts'
 import { sqlGroups } from './sql-groups.ts'
 import { sqlImageCache } from './sql-image-cache.ts'
 import { sqlIntegrity } from './sql-integrity.ts'
+import { sqlLayerContents } from './sql-layer-contents.ts'
 import { sqlManifests } from './sql-manifests.ts'
 import { sqlNames } from './sql-names.ts'
 import { sqlPermissionTargets } from './sql-permission-targets.ts'
@@ -36,6 +37,7 @@ export function sqlMetadata(db: MetadataDatabase, now: () => Date): MetadataStor
     ...sqlUploadOwners(db, now),
     ...sqlImageCache(db, now),
     ...sqlTagHolders(db),
+    ...sqlLayerContents(db),
     ...sqlV1Images(db, now),
     ...sqlV1Pushes(db, now),
     ...sqlV1Tags(db, now),

@@ -1,7 +1,6 @@
 import type { Digest } from '../domain/digest.ts'
-import type { ImageRef, RepositoryKey, Tag } from '../domain/names.ts'
+import type { ImageRef, MayTake, RepositoryKey, Tag } from '../domain/names.ts'
 import type { V1Image, V1ImageId } from '../domain/v1-image.ts'
-import type { MayTake } from './metadata-store.ts'
 
 /** What is known of the bytes of a layer together with the JSON of its image. */
 export interface V1Layer {

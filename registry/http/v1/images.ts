@@ -1,7 +1,6 @@
 import { selectBytes } from '../../../wire/byte-range.ts'
 import { challenge } from '../../api/identify.ts'
-import { imageUnknown } from '../../repositories/local/v1-repository.ts'
-import type { KeptV1Image } from '../../storage/v1-images.ts'
+import { imageUnknown, type KeptV1Image } from '../../repositories/local/v1-repository.ts'
 import type { Context } from '../context.ts'
 import { sendBlob } from '../send-blob.ts'
 import { empty } from '../v2/empty.ts'

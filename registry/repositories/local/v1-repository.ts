@@ -11,6 +11,8 @@ import type { BlobHandle } from '../repository.ts'
 import { LayerChecksums, type LayerSums } from './layer-checksums.ts'
 import type { LocalRepository } from './local-repository.ts'
 
+export type { KeptV1Image }
+
 /** Who asks for an image by its id, which says nothing of the image name that it is in. */
 export interface V1Reader {
   /** Whether it may read this image of the image name; `digest` is that of its JSON. */

@@ -10,6 +10,7 @@ import { sha256 } from '../../contracts/blob-store.ts'
 import { garbageContract } from '../../contracts/garbage.ts'
 import { imageCacheContract } from '../../contracts/image-cache.ts'
 import { integrityContract } from '../../contracts/integrity.ts'
+import { layerContentsContract } from '../../contracts/layer-contents.ts'
 import { metadataStoreContract, ref } from '../../contracts/metadata-store.ts'
 import { v1ImagesContract } from '../../contracts/v1-images.ts'
 import { userNamed } from '../../helpers/users.ts'
@@ -33,6 +34,14 @@ accessStoreContract(async () => {
 })
 
 integrityContract(async () => {
+  const directory = await temporaryDirectory()
+  return {
+    open: () => openSqliteMetadata(join(directory.path, 'caisson.db')),
+    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+  }
+})
+
+layerContentsContract(async () => {
   const directory = await temporaryDirectory()
   return {
     open: () => openSqliteMetadata(join(directory.path, 'caisson.db')),

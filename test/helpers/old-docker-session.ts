@@ -66,6 +66,8 @@ export class OldDockerSession {
   #tokens: readonly string[] = []
   /** Whether the ping has said so; docker sends the password everywhere then, if over TLS. */
   standalone = true
+  /** Whether the registry has said so. */
+  findsV2 = false
 
   constructor(version: OldVersion, where: OldRegistry, login: Login | undefined) {
     this.#version = version

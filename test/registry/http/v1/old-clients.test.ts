@@ -7,7 +7,8 @@ import { oldImage, oldImages, type OldImage } from '../../../helpers/old-image.t
 import type { OldDocker, PulledImage } from '../../../helpers/old-docker.ts'
 
 const versions = ['1.5', '1.9'] as const
-const docks = ['host', 'port', 'split port'] as const
+/** Docker 1.9 takes the V2 API where there are both; 1.5 cannot. */
+const docks = { '1.5': ['host', 'port', 'split port'], '1.9': ['host', 'port'] } as const
 
 describe('docker of before the V2 API', () => {
   let site: OldDockerSite
@@ -18,7 +19,7 @@ describe('docker of before the V2 API', () => {
   after(async () => site[Symbol.asyncDispose]())
 
   for (const version of versions) {
-    for (const dock of docks) {
+    for (const dock of docks[version]) {
       test(`docker ${version} logs in, pushes and pulls by ${dock}, in the calls it is known for`, async () => {
         const docker = site.docker(version, dock)
         assert.equal(await docker.login({ ...site.admin, password: 'wrong' }), 'Wrong login/password, please try again')
@@ -143,6 +144,12 @@ describe('docker of before the V2 API', () => {
       await assert.rejects(stranger.push(image, oldImages('of a stranger'), {}), { status: 401 })
     })
   }
+
+  test('docker 1.9 pulls what only the V1 API has where there are both', async () => {
+    const images = oldImages('of both APIs')
+    await site.docker('1.9', 'port', site.admin).push('acme/both', images, { latest: last(images).id })
+    assertSame(await site.docker('1.9', 'split port', site.admin).pull('acme/both', 'latest'), images)
+  })
 
   test('an id of 16 digits, as of the first images of docker, is as good as one of 64', async () => {
     const docker = site.docker('1.5', 'port', site.admin)

@@ -5,6 +5,7 @@ import { certsCommand } from './certs-command.ts'
 import { checkCommand } from './check-command.ts'
 import { ConfigError } from './config.ts'
 import { copyCommand } from './copy-command.ts'
+import { describeCommand } from './describe-command.ts'
 import { explainCommand } from './explain-command.ts'
 import { groupCommand } from './group-command.ts'
 import { processLog } from './log.ts'
@@ -43,6 +44,7 @@ function program(): Command {
     .addCommand(certsCommand())
     .addCommand(checkCommand())
     .addCommand(explainCommand())
+    .addCommand(describeCommand())
     .addCommand(userCommand())
     .addCommand(groupCommand())
     .addCommand(permissionCommand())

@@ -33,6 +33,7 @@ import { refuseUnfinishedRestore } from './jobs/unfinished-restore.ts'
 import { unusedImages } from './jobs/unused-images.ts'
 import { recoverUploads } from './jobs/upload-recovery.ts'
 import { openMetrics } from './metrics.ts'
+import { openImageSearch } from './repositories/image-search.ts'
 import { accessSettings } from './repositories/places.ts'
 import { openRepositories } from './repositories/repositories.ts'
 import { openSchema1Conversion } from './repositories/schema1/conversion.ts'
@@ -108,6 +109,7 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
     config,
     repositories,
     schema1: openSchema1Conversion(metadata),
+    imageSearch: openImageSearch(metadata, config),
     identities: openIdentities({ directory, administration, passwords, accessTokens, tokens, attempts, audit }),
     directory,
     administration,

@@ -70,6 +70,22 @@ export function parseManifest(mediaType: string, bytes: Uint8Array): ManifestCon
   }
 }
 
+/** Of images, an index or list; see `parseManifest`. */
+export function isIndex({ mediaType, bytes }: Manifest): boolean {
+  const known = shapes.get(mediaType)
+  if (known) return known === 'index'
+  const json = parseJson(bytes)
+  return 'value' in json && isObject(json.value) && shapeOf(json.value) === 'index'
+}
+
+/** Where the configuration of the image is; undefined when the manifest names none. */
+export function configDigest({ bytes }: Manifest): Digest | undefined {
+  const json = parseJson(bytes)
+  if (!('value' in json) || !isObject(json.value)) return undefined
+  const found = readDescriptor(json.value.config)
+  return 'digest' in found ? found.digest : undefined
+}
+
 function shapeOf(body: JsonObject): Shape | undefined {
   if (body.schemaVersion === 1 && 'fsLayers' in body) return 'schema 1'
   if (body.schemaVersion !== 2) return undefined

@@ -11,6 +11,7 @@ import type { Sessions } from '../identity/sessions.ts'
 import type { Tokens } from '../identity/tokens.ts'
 import type { CollectionSummary } from '../jobs/garbage-collection.ts'
 import type { Metrics } from '../metrics.ts'
+import type { ImageSearch } from '../repositories/image-search.ts'
 import type { Repositories } from '../repositories/repositories.ts'
 import type { Schema1Conversion } from '../repositories/schema1/conversion.ts'
 import type { Peers } from './peers.ts'
@@ -21,6 +22,7 @@ export interface Services {
   readonly config: RegistryConfig
   readonly repositories: Repositories
   readonly schema1: Schema1Conversion
+  readonly imageSearch: ImageSearch
   readonly identities: Identities
   readonly directory: Directory
   readonly administration: AccessAdministration

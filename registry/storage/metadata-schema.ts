@@ -1,6 +1,7 @@
 import type { Generated, Kysely } from 'kysely'
 import type { Digest } from '../domain/digest.ts'
 import type { ImageName, RepositoryKey, Tag } from '../domain/names.ts'
+import type { PropertyName, PropertyValue } from '../domain/property.ts'
 import type { V1ImageId } from '../domain/v1-image.ts'
 import type { Realm, TokenKind } from './access-store.ts'
 import type { UploadId } from './blob-store.ts'
@@ -38,6 +39,9 @@ export interface MetadataSchema {
   }
   /** Manifests of other registries; their image may not have all that they name. */
   cached_manifests: { image_id: number; digest: Digest; repository: RepositoryKey; used_at: string }
+  /** What people have said; one row for each value. */
+  image_properties: { image_id: number; name: PropertyName; value: PropertyValue }
+  tag_properties: { image_id: number; tag: Tag; name: PropertyName; value: PropertyValue }
   v1_images: {
     image_id: number
     id: V1ImageId

@@ -6,8 +6,11 @@ import type { UploadId } from './blob-store.ts'
 import type { AccessStore } from './access-store.ts'
 import type { Garbage } from './garbage.ts'
 import type { ImageCache } from './image-cache.ts'
+import type { ImageSearch } from './image-search.ts'
 import type { Integrity } from './integrity.ts'
 import type { LayerContents } from './layer-contents.ts'
+import type { Properties } from './properties.ts'
+import type { StoredItems } from './stored-items.ts'
 import type { V1Images } from './v1-images.ts'
 
 export type { ImageRef, MayTake }
@@ -131,10 +134,13 @@ export interface UploadOwner {
 }
 
 export type MetadataStore = Images &
-  V1Images &
   LayerContents &
   UploadOwners &
   ImageCache &
+  Properties &
+  ImageSearch &
+  StoredItems &
+  V1Images &
   Garbage &
   Integrity &
   AccessStore &

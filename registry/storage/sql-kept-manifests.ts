@@ -64,5 +64,8 @@ export async function moveTag(db: MetadataDatabase, image_id: number, name: Tag,
     .values({ image_id, name, digest, updated_at })
     .onConflict((taken) => taken.columns(['image_id', 'name']).doUpdateSet({ digest, updated_at }))
     .execute()
-  if (before !== undefined && before !== digest) await reviewManifest(db, image_id, before, updated_at)
+  if (before === undefined || before === digest) return
+  await reviewManifest(db, image_id, before, updated_at)
+  // They were said of what it was on.
+  await db.deleteFrom('tag_properties').where('image_id', '=', image_id).where('tag', '=', name).execute()
 }

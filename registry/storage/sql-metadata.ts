@@ -7,15 +7,18 @@ import { sqlDeletedImages } from './sql-deleted-images.ts'
 import { sqlGarbage } from './sql-garbage.ts'
 import { sqlGroups } from './sql-groups.ts'
 import { sqlImageCache } from './sql-image-cache.ts'
+import { sqlImageSearch } from './sql-image-search.ts'
 import { sqlIntegrity } from './sql-integrity.ts'
 import { sqlLayerContents } from './sql-layer-contents.ts'
 import { sqlManifests } from './sql-manifests.ts'
 import { sqlNames } from './sql-names.ts'
 import { sqlPermissionTargets } from './sql-permission-targets.ts'
+import { sqlProperties } from './sql-properties.ts'
 import { sqlReferrers } from './sql-referrers.ts'
 import { sqlRepositoryUsage } from './sql-repository-usage.ts'
 import { sqlSecrets } from './sql-secrets.ts'
 import { sqlSigningKeys } from './sql-signing-keys.ts'
+import { sqlStoredItems } from './sql-stored-items.ts'
 import { sqlTagHolders } from './sql-tag-holders.ts'
 import { sqlUploadOwners } from './sql-upload-owners.ts'
 import { sqlUsers } from './sql-users.ts'
@@ -38,6 +41,9 @@ export function sqlMetadata(db: MetadataDatabase, now: () => Date): MetadataStor
     ...sqlImageCache(db, now),
     ...sqlTagHolders(db),
     ...sqlLayerContents(db),
+    ...sqlProperties(db),
+    ...sqlImageSearch(db),
+    ...sqlStoredItems(db),
     ...sqlV1Images(db, now),
     ...sqlV1Pushes(db, now),
     ...sqlV1Tags(db, now),

@@ -19,6 +19,7 @@ import {
   putRepositoryImages,
 } from './repositories.ts'
 import type { V1Kind } from './resource.ts'
+import { answerSearch } from './search.ts'
 import { deleteTag, getRepositoryJson, getTag, getTagJson, getTags, putTag } from './tags.ts'
 import { checkLogin, registerUser } from './users.ts'
 
@@ -84,6 +85,11 @@ function ofName<kind extends NameKind>(row: {
 
 export const endpoints: readonly Endpoint[] = [
   open({ method: 'GET', kind: 'ping', handle: ping }),
+  open({
+    method: 'GET',
+    kind: 'search',
+    handle: (ctx, { services, address }) => answerSearch(ctx, services, address.key),
+  }),
   open({ method: 'POST', kind: 'users', handle: registerUser }),
   open({ method: 'GET', kind: 'users', handle: checkLogin }),
   open({ method: 'GET', kind: 'auth', handle: (ctx, { services }) => answerDockerConfig(ctx, services) }),

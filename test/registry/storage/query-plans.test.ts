@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { mock, test } from 'node:test'
 import { parseTag } from '../../../registry/domain/names.ts'
 import { parseV1Image } from '../../../registry/domain/v1-image.ts'
+import { parsePropertyName, parsePropertyValue } from '../../../registry/domain/property.ts'
 import { newUploadId } from '../../../registry/domain/upload-id.ts'
 import { openSqliteMetadata } from '../../../registry/storage/sqlite-metadata.ts'
 import type { MetadataStore } from '../../../registry/storage/metadata-store.ts'
@@ -67,9 +68,27 @@ async function useAll(store: MetadataStore): Promise<void> {
   await store.condemnBlobs(far, 10)
   await store.reprieveBlob(sha256('b'))
   await store.forgetBlobs(await store.listCondemnedBlobs(10))
+  await useProperties(store)
   await useCache(store)
   await useV1(store)
   await useAccess(store)
+}
+
+async function useProperties(store: MetadataStore): Promise<void> {
+  const [name, v1] = [parsePropertyName('qa'), parseTag('v1')]
+  const manifest = { digest: sha256('shown'), mediaType: 'a/b', bytes: Buffer.from('shown') }
+  const nothing = { blobs: [], entries: [], subject: undefined, artifactType: undefined }
+  await store.putManifest(other, manifest, nothing, [v1])
+  for (const tag of [undefined, v1]) {
+    await store.setProperty(other, tag, name, [parsePropertyValue('passed')])
+    await store.propertiesOf(other, tag)
+    await store.removeProperty(other, tag, name)
+  }
+  await store.searchImages(other.repository, 'app', undefined)
+  for (const reference of [{ tag: v1 }, { digest: manifest.digest }]) await store.findStoredManifest(other, reference)
+  await store.listBlobsOf(other, manifest.digest, undefined, 10)
+  await store.findBlobOf(other, manifest.digest, sha256('a'))
+  await store.listStandingAlone(other, undefined, 10)
 }
 
 async function useCache(store: MetadataStore): Promise<void> {
@@ -199,6 +218,9 @@ const mayLookAtAll = [
   /^select "digest" from "(manifests|image_blobs)" where "image_id" = \? limit \?$/,
   /^update repository_usage set bytes = bytes - coalesce/,
   /^with recursive naming/,
+  /^select "name", "value" from "image_properties" where "image_id" = \? order by/,
+  /^select i\.name as image, coalesce\(.* and exists \(select 1 from tags t where t\.image_id = i\.id\)\s+order by i\.name$/s,
+  /as "standsAlone" from "images" .* "manifests"\."digest" > \? order by "manifests"\."digest" limit \?$/s,
   /^select t\.name as tag, v\.id from images .* order by t\.name$/s,
   // Who may do what is asked for whole, once after each change of it; users, groups and tokens when a person wants to see them all.
   /^select \* from "(users|groups|permission_targets|permission_grants)" order by "(name|target_name)"$/,

@@ -9,10 +9,12 @@ import { accessStoreContract } from '../../contracts/access-store.ts'
 import { sha256 } from '../../contracts/blob-store.ts'
 import { garbageContract } from '../../contracts/garbage.ts'
 import { imageCacheContract } from '../../contracts/image-cache.ts'
+import { imageSearchContract } from '../../contracts/image-search.ts'
 import { integrityContract } from '../../contracts/integrity.ts'
 import { layerContentsContract } from '../../contracts/layer-contents.ts'
 import { metadataStoreContract, ref } from '../../contracts/metadata-store.ts'
 import { v1ImagesContract } from '../../contracts/v1-images.ts'
+import { propertiesContract } from '../../contracts/properties.ts'
 import { userNamed } from '../../helpers/users.ts'
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
 import { noTinyFilesystem, tinyFilesystem } from '../../helpers/tiny-filesystem.ts'
@@ -58,6 +60,15 @@ v1ImagesContract(async () => {
     [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
   }
 })
+
+for (const contract of [propertiesContract, imageSearchContract])
+  contract(async () => {
+    const directory = await temporaryDirectory()
+    return {
+      open: () => openSqliteMetadata(join(directory.path, 'caisson.db')),
+      [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+    }
+  })
 
 const atTime = async (clock: { now: Date }) => {
   const directory = await temporaryDirectory()

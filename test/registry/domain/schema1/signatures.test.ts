@@ -165,7 +165,7 @@ function jwk(key: KeyObject): object {
 
 function certificateOf(key: KeyObject): string {
   const certificate = forge.pki.createCertificate()
-  const privateKey = forge.pki.privateKeyFromPem(key.export({ type: 'pkcs1', format: 'pem' }).toString())
+  const privateKey = forge.pki.privateKeyFromPem(key.export({ type: 'pkcs1', format: 'pem' }))
   certificate.publicKey = forge.pki.setRsaPublicKey(privateKey.n, privateKey.e)
   certificate.validity.notBefore = new Date('2015-01-01')
   certificate.validity.notAfter = new Date('2016-01-01')

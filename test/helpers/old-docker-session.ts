@@ -20,7 +20,8 @@ export interface Login {
 export interface Exchange {
   readonly call: string
   readonly authorization: string | undefined
-  readonly status: number
+  /** Undefined before there is an answer, and when the client has gone away. */
+  status: number | undefined
 }
 
 export interface Call {
@@ -65,6 +66,8 @@ export class OldDockerSession {
   #tokens: readonly string[] = []
   /** Whether the ping has said so; docker sends the password everywhere then, if over TLS. */
   standalone = true
+  /** Whether the registry has said so. */
+  findsV2 = false
 
   constructor(version: OldVersion, where: OldRegistry, login: Login | undefined) {
     this.#version = version
@@ -156,12 +159,14 @@ export class OldDockerSession {
     const gzip = call.headers?.['Range'] === undefined ? [['Accept-Encoding', 'gzip'] as const] : []
     const all = [['Host', this.#where.registry] as const, ...headers, ...gzip, ['Connection', 'close'] as const]
     const head = `${method} ${path} HTTP/1.1\r\n${all.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`
+    const authorization = headers.find(([name]) => name === 'Authorization')?.[1]
+    const exchange: Exchange = { call: `${method} ${path}`, authorization, status: undefined }
+    this.traffic.push(exchange)
     await using connection = await this.#connect()
     connection.send(head)
     sendBody(connection, call)
-    const answer = await answerTo(connection, call, `${method} ${path}`)
-    const authorization = headers.find(([name]) => name === 'Authorization')?.[1]
-    this.traffic.push({ call: `${method} ${path}`, authorization, status: answer.status })
+    const answer = await answerTo(connection, call, exchange.call)
+    exchange.status = answer.status
     return answer
   }
 

@@ -65,6 +65,7 @@ export class OldDocker {
   async login(login: Login, email = 'someone@example.com'): Promise<string> {
     const session = (this.#session = this.#begin())
     await this.#ping('/v2/', '/v1/_ping')
+    if (session.findsV2) throw new Error('docker logs in by the V2 API where it finds one')
     const body = JSON.stringify({ username: login.name, password: login.password, auth: '', email })
     const registered = await session.register(body)
     if (registered.status === 201) return 'Account created.'
@@ -84,6 +85,7 @@ export class OldDocker {
     options: PushOptions = {},
   ): Promise<void> {
     await this.#find()
+    if (this.#session.findsV2) throw new Error('docker pushes by the V2 API where it finds one')
     const tagsOf = (id: string) => Object.keys(tags).filter((tag) => tags[tag] === id)
     const list = images.flatMap(({ id }) => {
       const named = tagsOf(id).map((tag) => ({ id, Tag: tag }))
@@ -96,6 +98,9 @@ export class OldDocker {
       body: JSON.stringify(list),
     })
     this.#expect(announced, 'x-docker-endpoints')
+    const endpoint = announced.header('x-docker-endpoints')
+    if (endpoint !== this.#where.registry)
+      throw new Error(`docker would go on at ${endpoint}, which is another registry`)
     if (this.version === '1.5') this.#expect(announced, 'x-docker-token')
     const there = await this.#present(images)
     for (const one of images) {
@@ -114,7 +119,7 @@ export class OldDocker {
   }
 
   /**
-   * `docker pull`: the images that the tag leads to, base first. With `breakLayersAfter`, each layer breaks off there and is gone on with; `has`
+   * `docker pull`, where there is nothing of that name by the V2 API: the images that the tag leads to, base first. With `breakLayersAfter`, each layer breaks off there and is gone on with; `has`
    * are the ids that the daemon has already.
    */
   async pull(
@@ -163,6 +168,7 @@ export class OldDocker {
   async #ping(...paths: readonly ('/v2/' | '/v1/_ping')[]): Promise<void> {
     for (const path of paths) {
       const answer = await this.#session.probe(path)
+      if (answer.header('docker-distribution-api-version') === 'registry/2.0') this.#session.findsV2 = true
       const standalone = path === '/v1/_ping' ? answer.header('x-docker-registry-standalone') : undefined
       if (standalone !== undefined) this.#session.standalone = /^(?:true|1)$/i.test(standalone)
     }

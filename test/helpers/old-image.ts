@@ -95,6 +95,6 @@ function tarsumOf(json: Buffer, entries: readonly TarEntry[]): string {
 }
 
 /** What docker calls the checksum of the payload. */
-export function payloadSum(json: Buffer, layer: Buffer): string {
+function payloadSum(json: Buffer, layer: Buffer): string {
   return `sha256:${hash('sha256', Buffer.concat([json, Buffer.from('\n'), layer]))}`
 }

@@ -11,6 +11,7 @@ import { groupCommand } from './group-command.ts'
 import { processLog } from './log.ts'
 import { gcCommand } from './gc-command.ts'
 import { importCommand } from './import-command.ts'
+import { migrateCommand } from './migrate-command.ts'
 import { permissionCommand } from './permission-command.ts'
 import { pullThroughCommand } from './pull-through-command.ts'
 import { rebuildCommand } from './rebuild-command.ts'
@@ -51,6 +52,7 @@ function program(): Command {
     .addCommand(tokenCommand())
     .addCommand(auditCommand())
     .addCommand(pullThroughCommand())
+    .addCommand(migrateCommand())
     .addCommand(copyCommand())
     .addCommand(importCommand())
     .addCommand(gcCommand())

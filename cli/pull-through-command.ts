@@ -1,11 +1,9 @@
-import { once } from 'node:events'
-import { request, type IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { Command } from 'commander'
 import { formatSize } from '../registry/domain/size.ts'
-import { parseListenAddress } from '../registry/http/listen-address.ts'
 import { loadConfig, type CaissonConfig } from './config.ts'
+import { askRegistry, messageOf } from './running-registry.ts'
 import { withOwnToken } from './with-own-token.ts'
 
 interface Options {
@@ -47,7 +45,11 @@ async function pull(
   token: string,
   { text: name, key, image, tag, platforms }: Wanted & { readonly platforms: readonly string[] | undefined },
 ): Promise<void> {
-  const answer = await ask(config, key, token, { image, tags: [tag], ...(platforms && { platforms }) })
+  const answer = await askRegistry(config, token, {
+    method: 'POST',
+    path: `/api/docker/${encodeURIComponent(key)}/pull-through`,
+    body: { image, tags: [tag], ...(platforms && { platforms }) },
+  })
   if (answer.statusCode !== 200) throw new Error(`${name}: ${messageOf(await text(answer))}`)
   const sum = { fetched: 0, there: 0, bytes: 0 }
   for await (const line of createInterface(answer)) {
@@ -67,30 +69,3 @@ async function pull(
 type Told =
   | { readonly done: boolean; readonly message?: string }
   | { readonly kind: string; readonly digest: string; readonly size: number; readonly cache: string }
-
-async function ask({ registry }: CaissonConfig, key: string, token: string, body: object): Promise<IncomingMessage> {
-  const address = parseListenAddress(registry.listen[0] ?? '')
-  const sent = request({
-    ...(address.kind === 'unix' ? { socketPath: address.path } : { host: address.address, port: address.port }),
-    method: 'POST',
-    path: `${registry.context}/api/docker/${encodeURIComponent(key)}/pull-through`,
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-  })
-  sent.end(JSON.stringify(body))
-  try {
-    const [answer] = (await once(sent, 'response')) as [IncomingMessage]
-    return answer
-  } catch (cause) {
-    const where = registry.listen[0] ?? 'registry.listen'
-    throw new Error(`no registry answers on ${where}: start it, or name its configuration with --config`, { cause })
-  }
-}
-
-function messageOf(body: string): string {
-  try {
-    const { errors } = JSON.parse(body) as { readonly errors?: readonly { readonly message?: string }[] }
-    return errors?.[0]?.message ?? body
-  } catch {
-    return body
-  }
-}

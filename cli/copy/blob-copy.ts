@@ -1,7 +1,9 @@
 import { pipeline } from 'node:stream/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Digest } from '../../registry/domain/digest.ts'
 import type { ImageName } from '../../registry/domain/names.ts'
 import { Turns } from '../../registry/repositories/upstream/turns.ts'
+import { UpstreamFailure } from '../../registry/repositories/upstream/upstream.ts'
 import { persistently } from './persistence.ts'
 import type { Source, SourceBlob } from './source.ts'
 import type { Target } from './target.ts'
@@ -44,9 +46,21 @@ export class BlobCopy {
       if (!blob) throw new Error(`the source has no blob ${digest}`)
       return { kind: 'sent', bytes: await this.#send(to, begun.upload, digest, blob) }
     } catch (error) {
-      // Of no use to anybody: what comes again begins anew. What matters is why it failed.
-      await this.#target.cancel(to, begun.upload).catch(() => undefined)
+      await this.#cancel(to, begun.upload)
       throw error
+    }
+  }
+
+  /** Nobody goes on with it: what comes again begins anew. A registry may not have noticed yet that no more bytes come. */
+  async #cancel(image: ImageName, upload: URL): Promise<void> {
+    for (const waitMs of [0, 200, 1000]) {
+      await pause(waitMs)
+      try {
+        return await this.#target.cancel(image, upload)
+      } catch (error) {
+        // What matters is why the copy failed; registries forget an upload in the end.
+        if (!(error instanceof UpstreamFailure)) throw error
+      }
     }
   }
 

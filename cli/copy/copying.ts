@@ -1,3 +1,4 @@
+import { matchesGlob } from '../../registry/domain/glob.ts'
 import { formatSize } from '../../registry/domain/size.ts'
 import { Turns } from '../../registry/repositories/upstream/turns.ts'
 import { ImageCopy, type Copied, type ImageCopyOptions, type Task } from './image-copy.ts'
@@ -53,7 +54,14 @@ export async function copyAll(options: Copying): Promise<Totals> {
 
 async function* whatThereIs(options: Copying) {
   yield* plan(options)
-  yield* options.source.problems ?? []
+  const { source, imageGlobs } = options
+  const isWanted = (of: string) =>
+    imageGlobs.length === 0 || imageGlobs.some((glob) => matchesGlob(glob, withoutTag(of)))
+  yield* (source.problems ?? []).filter(({ of }) => isWanted(of))
+}
+
+function withoutTag(name: string): string {
+  return name.replace(/:[^:/]*$/, '')
 }
 
 async function one(task: Task, copy: ImageCopy, options: Copying): Promise<Line> {

@@ -7,12 +7,15 @@ export interface Wanted {
   readonly reference: Reference | undefined
 }
 
-export type RegistryPlace = Wanted & { readonly kind: 'docker' | 'docker-v1'; readonly host: string }
+interface RegistryPlace extends Wanted {
+  readonly host: string
+}
 export type FilesPlace = {
   readonly kind: 'docker-registry' | 'distribution' | 'docker-archive' | 'oci'
   readonly path: string
 }
-export type Place = RegistryPlace | FilesPlace
+export type Place =
+  (RegistryPlace & { readonly kind: 'docker' }) | (RegistryPlace & { readonly kind: 'docker-v1' }) | FilesPlace
 
 const registries = ['docker', 'docker-v1'] as const
 const files = ['docker-registry', 'distribution', 'docker-archive', 'oci'] as const

@@ -1,10 +1,9 @@
 import { pipeline } from 'node:stream/promises'
-import { createGzip } from 'node:zlib'
 import type { Digest } from '../domain/digest.ts'
 import { RegistryError } from '../domain/errors.ts'
 import type { ImageName } from '../domain/names.ts'
 import type { Blobs } from '../storage/blob-store.ts'
-import { hashing, packingOf, readDiffId, unpacker } from '../storage/layer-bytes.ts'
+import { anywhere, createLayerGzip, hashing, packingOf, readDiffId, unpacker } from '../storage/layer-bytes.ts'
 import type { LayerContent, LayerContents } from '../storage/layer-contents.ts'
 import { RunningHash } from '../storage/running-hashes.ts'
 import type { PushTarget } from './repository.ts'
@@ -59,7 +58,7 @@ export async function packInGzip(
     await pipeline(
       await blobs.open(content.digest, undefined),
       unpacker(content.packing),
-      createGzip({ level: 6 }),
+      createLayerGzip(),
       anywhere,
       hashing(hash),
       (bytes: AsyncIterable<Buffer>) => target.append(image, upload, 0, bytes),
@@ -72,14 +71,4 @@ export async function packInGzip(
   await target.finish(image, upload, digest)
   await metadata.noteLayerContent({ ...content, inGzip: digest })
   return { digest, size: hash.size }
-}
-
-/** RFC 1952 §2.3.1: the tenth octet names the operating system. The layer is to be the same wherever it is packed. */
-async function* anywhere(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let isFirst = true
-  for await (const chunk of chunks) {
-    if (isFirst) chunk[9] = 255
-    isFirst = false
-    yield chunk
-  }
 }

@@ -2,7 +2,7 @@ import { Duplex, PassThrough } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { ReadableStream } from 'node:stream/web'
-import { createGunzip, createZstdDecompress } from 'node:zlib'
+import { createGunzip, createGzip, createZstdDecompress, type Gzip } from 'node:zlib'
 import unbzip2 from 'unbzip2-stream'
 import { algorithmOf, type Digest } from '../domain/digest.ts'
 import type { Blobs } from './blob-store.ts'
@@ -62,6 +62,21 @@ export function unpacker(packing: Packing): Duplex {
       return Duplex.from(bunzip2)
     case 'xz':
       return Duplex.from(unxz)
+  }
+}
+
+/** Packs a layer; what comes out is to go through {@link anywhere}. */
+export function createLayerGzip(): Gzip {
+  return createGzip({ level: 6 })
+}
+
+/** RFC 1952 §2.3.1: the tenth octet names the operating system. The layer is to be the same wherever it is packed. */
+export async function* anywhere(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let isFirst = true
+  for await (const chunk of chunks) {
+    if (isFirst) chunk[9] = 255
+    isFirst = false
+    yield chunk
   }
 }
 

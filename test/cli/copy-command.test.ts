@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { withoutPrograms } from '../helpers/available.ts'
 import { startDistribution } from '../helpers/distribution.ts'
 import { done, refused } from '../helpers/outcome.ts'
-import { attempt } from '../helpers/program.ts'
+import { attempt, start } from '../helpers/program.ts'
 import { RegistryClient } from '../helpers/registry-client.ts'
 import { admin, startTestRegistry, type TestRegistry } from '../helpers/registry.ts'
 import { temporaryDirectory } from '../helpers/temporary-directory.ts'
@@ -160,4 +160,33 @@ test('credentials that are wrong, missing or in the wrong place are told at once
   const anonymous = await copy(...words)
   assert.equal(anonymous.exitCode, 1)
   assert.match(anonymous.stdout, /^app:1: failed: POST .* is answered with 401 \(UNAUTHORIZED/m)
+})
+
+test('a copy that was killed goes on where it was, and what it had begun is in nobody’s way', async () => {
+  await using from = await startTestRegistry()
+  await using to = await startTestRegistry()
+  const tags = ['1', '2', '3', '4', '5', '6']
+  for (const tag of tags) await from.admin.push('app', tag, tinyImage(tag))
+  const source = `docker://127.0.0.1:${from.port}/app`
+  const words = [
+    source,
+    `docker://127.0.0.1:${to.port}`,
+    '--all-tags',
+    '--jobs',
+    '1',
+    ...at('source'),
+    ...at('target'),
+    ...asAdmin,
+  ]
+  const env = { TARGET_PASSWORD: admin.password }
+  const running = start(process.execPath, [launcher, 'copy', ...words], { env })
+  await running.says(/app:1: copied/)
+  process.kill(running.pid, 'SIGKILL')
+  await running.ended
+
+  const rest = await copy(...words)
+  done(rest)
+  assert.match(rest.stdout, /^app:1: already there$/m)
+  for (const tag of tags) assert.equal(await manifestAt(to, 'app', tag), tinyImage(tag).digest)
+  assert.match((await copy(...words)).stderr, /^0 copied \(0 B\), 6 already there, 0 failed\n$/)
 })

@@ -4,10 +4,12 @@ import { backupCommand } from './backup-command.ts'
 import { certsCommand } from './certs-command.ts'
 import { checkCommand } from './check-command.ts'
 import { ConfigError } from './config.ts'
+import { copyCommand } from './copy-command.ts'
 import { explainCommand } from './explain-command.ts'
 import { groupCommand } from './group-command.ts'
 import { processLog } from './log.ts'
 import { gcCommand } from './gc-command.ts'
+import { importCommand } from './import-command.ts'
 import { permissionCommand } from './permission-command.ts'
 import { pullThroughCommand } from './pull-through-command.ts'
 import { rebuildCommand } from './rebuild-command.ts'
@@ -47,6 +49,8 @@ function program(): Command {
     .addCommand(tokenCommand())
     .addCommand(auditCommand())
     .addCommand(pullThroughCommand())
+    .addCommand(copyCommand())
+    .addCommand(importCommand())
     .addCommand(gcCommand())
     .addCommand(scrubCommand())
     .addCommand(backupCommand())

@@ -5,10 +5,8 @@ import { text } from 'node:stream/consumers'
 import { Command } from 'commander'
 import { formatSize } from '../registry/domain/size.ts'
 import { parseListenAddress } from '../registry/http/listen-address.ts'
-import { changeAccess, existingUser } from './access.ts'
 import { loadConfig, type CaissonConfig } from './config.ts'
-
-const tokenLifeSeconds = 24 * 60 * 60
+import { withOwnToken } from './with-own-token.ts'
 
 interface Options {
   readonly platform?: readonly string[]
@@ -25,7 +23,7 @@ export function pullThroughCommand(): Command {
     .action(async (images: readonly string[], options: Options, command: Command) => {
       const wanted = images.map((image) => parseImage(image, command))
       const config = await loadConfig(command.optsWithGlobals())
-      await withToken(command, options.user, async (token) => {
+      await withOwnToken(command, { user: options.user, description: 'caisson pull-through' }, async (token) => {
         for (const one of wanted) await pull(config, token, { ...one, platforms: options.platform })
       })
     })
@@ -42,22 +40,6 @@ function parseImage(text: string, command: Command): Wanted {
   const [, key, image, tag = 'latest'] = /^([^/:@]+)\/([^:@]+)(?::([^/:@]+))?$/.exec(text) ?? []
   if (key !== undefined && image !== undefined) return { text, key, image, tag }
   return command.error(`error: "${text}" is not <repository key>/<image>:<tag>`)
-}
-
-/** A token that is good for as long as the command runs. */
-async function withToken(command: Command, user: string, use: (token: string) => Promise<void>): Promise<void> {
-  await changeAccess(command, async (access) => {
-    await existingUser(access, user)
-    const description = 'caisson pull-through'
-    const made = await access.tokens.make({ user, kind: 'access', description, lifeSeconds: tokenLifeSeconds })
-    await access.record({ type: 'token.made', subject: made.record.id, action: 'access', reason: `for ${user}` })
-    try {
-      await use(made.token)
-    } finally {
-      await access.tokens.revoke(made.record.id)
-      await access.record({ type: 'token.revoked', subject: made.record.id, action: 'access', reason: `for ${user}` })
-    }
-  })
 }
 
 async function pull(

@@ -33,7 +33,9 @@ const repository = z.discriminatedUnion('type', [
         `expected forever, or a duration up to ${maxDuration}, like 7d`,
       )
       .default('7d')
-      .describe('How long a manifest is kept that has no tag and that nothing else refers to: a duration, or forever.'),
+      .describe(
+        'How long a manifest is kept that has no tag and that nothing else refers to: a duration, or forever. Images of the V1 API go as soon as blobs do.',
+      ),
     quota: size
       .optional()
       .describe('How many bytes the blobs of all its images may have, each blob counted once. Default: no limit.'),
@@ -204,6 +206,7 @@ export const registrySection = z.strictObject({
 
 export type RegistryConfig = z.output<typeof registrySection>
 export type RepositoryConfig = z.output<typeof repository>
+export type LocalConfig = Extract<RepositoryConfig, { readonly type: 'local' }>
 export type RemoteConfig = Extract<RepositoryConfig, { readonly type: 'remote' }>
 export type VirtualConfig = Extract<RepositoryConfig, { readonly type: 'virtual' }>
 export type { OidcProvider, WorkloadRule } from './config/oidc.ts'

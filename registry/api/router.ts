@@ -1,6 +1,5 @@
 import Router from 'koa-router'
 import type { RequestState } from '../http/context.ts'
-import { answerDockerConfig } from '../http/docker-config.ts'
 import type { Services } from '../http/services.ts'
 import { listAudit } from './audit.ts'
 import { deleteItem } from './deletion.ts'
@@ -21,7 +20,6 @@ export function openApi(services: Services): Router<RequestState> {
   router.post('/api/system/storage/gc', (ctx) => collectGarbage(ctx, services))
   router.get('/api/security/audit', (ctx) => listAudit(ctx, services))
   router.get('/api/v1/metrics', (ctx) => answerMetrics(ctx, services))
-  router.get('/api/docker{/:key}/v1/auth', (ctx) => answerDockerConfig(ctx, services))
   router.post('/api/docker/:key/pull-through', (ctx) => pullThrough(ctx, services, ctx.params['key'] ?? ''))
   router.get('/api/repositories', (ctx) => listRepositories(ctx, services))
   router.post('/access/api/v1/oidc/token', (ctx) => exchangeToken(ctx, services))

@@ -24,6 +24,7 @@ const messages = {
   MANIFEST_TOO_LARGE: 'the manifest is larger than this registry accepts',
   STORAGE_FULL: "no space left on the registry's disk",
   BAD_REQUEST: 'the request cannot be understood',
+  PRECONDITION_FAILED: 'the request lacks something that it needs',
   CONFLICT: 'it is not as the request takes it to be',
 } as const
 

@@ -13,6 +13,9 @@ export interface ImageRef {
   readonly image: ImageName
 }
 
+/** Whether a tag may be taken from the manifest that it is on. Asked within the transaction that does it. */
+export type MayTake = (tag: Tag) => boolean
+
 /** Lower case because a key stands in image names and host names; these words stand where a key could in a path. */
 const key = /^[a-z0-9]+(?:[._-]+[a-z0-9]+)*$/
 const reservedKeys: ReadonlySet<string> = new Set(['v1', 'v2', 'api', 'token'])

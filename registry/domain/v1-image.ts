@@ -38,6 +38,21 @@ export function parseV1Image(json: Uint8Array): V1Image {
   return { id, parent: parentOf(parent), json, digest: digestOf('sha256', hash('sha256', json, 'hex')) }
 }
 
+/** What made the image, and what it runs on. */
+export interface V1About {
+  readonly dockerVersion: string | undefined
+  readonly architecture: string | undefined
+  readonly os: string | undefined
+}
+
+/** As far as the JSON says it. */
+export function readV1About(json: Uint8Array): V1About {
+  const parsed = parseJson(json)
+  const body = 'value' in parsed && isObject(parsed.value) ? parsed.value : {}
+  const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined)
+  return { dockerVersion: text(body.docker_version), architecture: text(body.architecture), os: text(body.os) }
+}
+
 function parentOf(parent: unknown): V1ImageId | undefined {
   if (parent === undefined || parent === null || parent === '') return undefined
   if (typeof parent === 'string' && isV1ImageId(parent)) return parent

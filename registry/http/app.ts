@@ -6,6 +6,8 @@ import { UpstreamFailure } from '../repositories/upstream/upstream.ts'
 import type { Context, RequestState } from './context.ts'
 import { answerError, brokeOff } from './errors.ts'
 import type { Services } from './services.ts'
+import { locateV1 } from './v1/address.ts'
+import { answerV1 } from './v1/dispatch.ts'
 import { locateV2 } from './v2/address.ts'
 import { answerV2, nameApi } from './v2/dispatch.ts'
 
@@ -17,7 +19,9 @@ export function openApp(services: Services): Koa<RequestState> {
     try {
       ctx.state.target = targetOf(ctx)
       const v2 = locateV2(ctx.state.target.path, services.config.context)
+      const v1 = locateV1(ctx.state.target.path, services.config.context)
       if (v2) await answerV2(ctx, services, v2)
+      else if (v1) await answerV1(ctx, services, v1)
       else {
         ctx.path = ctx.state.target.path // what koa-router looks at
         await next()
@@ -29,9 +33,7 @@ export function openApp(services: Services): Koa<RequestState> {
   app.use(openApi(services).routes())
   app.use((ctx) => {
     const { path } = ctx.state.target
-    const old = /^\/v1\/|\/api\/docker\/[^/]+\/v1\//.test(path)
-    const message = old ? 'the V1 API is not served here: docker 1.6 and newer speak V2' : `there is nothing at ${path}`
-    throw new RegistryError('NAME_UNKNOWN', { message })
+    throw new RegistryError('NAME_UNKNOWN', { message: `there is nothing at ${path}` })
   })
   app.on('error', logOnce(services))
   return app

@@ -6,6 +6,8 @@ import type { Trust } from './peers.ts'
 export interface RequestState {
   target: RequestTarget
   trust: Trust
+  /** Whose clients read what went wrong. */
+  api?: 'v1'
 }
 
 export type Context = ParameterizedContext<RequestState>

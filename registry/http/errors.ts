@@ -38,6 +38,7 @@ export const answers: Readonly<Record<ErrorCode, Answer>> = {
   MANIFEST_TOO_LARGE: { status: 413, as: 'SIZE_INVALID' },
   STORAGE_FULL: { status: 507, as: 'UNAVAILABLE' },
   BAD_REQUEST: { status: 400, as: 'UNSUPPORTED' },
+  PRECONDITION_FAILED: { status: 412, as: 'UNSUPPORTED' },
   CONFLICT: { status: 409, as: 'DENIED' },
 }
 
@@ -61,7 +62,9 @@ function render(ctx: Context, status: number, code: string, message: string, det
   answerEarly(ctx)
   ctx.status = status
   ctx.set('Content-Type', 'application/json')
-  if (ctx.method !== 'HEAD') ctx.body = JSON.stringify(errorBody(code, message, detail))
+  if (ctx.method === 'HEAD') return
+  // Docker looks there for words that it knows: 1.5, registry/session.go.
+  ctx.body = JSON.stringify(ctx.state.api === 'v1' ? { error: message } : errorBody(code, message, detail))
 }
 
 const endOfConnection = new Set([

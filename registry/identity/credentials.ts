@@ -7,12 +7,17 @@ export type Credentials =
   | { readonly kind: 'token'; readonly token: string }
 
 const basic = /^basic +([A-Za-z0-9+/_-]+={0,2}) *$/i
+/** Docker 1.5 and 1.6 say it of no token too, and what python's registry gave them has the scheme in it already. */
+const v1Token = /^(?:token *)+(?:signature=([A-Za-z0-9._-]+),.*)?$/i
 const bearer = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i
 
 /** Throws UNAUTHORIZED for what it does not understand: a request with credentials is never quietly anonymous. */
 export function parseCredentials(authorization: string): Credentials {
   const token = bearer.exec(authorization)?.[1]
   if (token !== undefined) return { kind: 'token', token }
+
+  const ofV1 = v1Token.exec(authorization)
+  if (ofV1) return ofV1[1] === undefined ? { kind: 'none' } : { kind: 'token', token: ofV1[1] }
 
   const encoded = basic.exec(authorization)?.[1]
   const pair = encoded === undefined ? '' : Buffer.from(encoded, 'base64').toString()

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { quotaBytesOf, type RegistryConfig } from '../config.ts'
+import { quotaBytesOf, type LocalConfig, type RegistryConfig } from '../config.ts'
 import { milliseconds } from '../domain/duration.ts'
 import { isRepositoryKey, type RepositoryKey } from '../domain/names.ts'
 import type { Metrics } from '../metrics.ts'
@@ -10,15 +10,18 @@ import type { Storage } from './upload-recovery.ts'
 
 /** An hour late is early enough for uploads, unless they are to go sooner. */
 const maxExpiryPauseMs = 3_600_000
+const pushesAtOnce = 200
 
 export function collectionRules({ garbageCollection, repositories }: RegistryConfig): CollectionRules {
   const keepUntaggedMs = new Map<RepositoryKey, number>()
   for (const [key, repository] of Object.entries(repositories))
-    if (isRepositoryKey(key) && repository.type === 'local') keepUntaggedMs.set(key, keptFor(repository.keepUntagged))
+    if (isRepositoryKey(key) && repository.type === 'local') keepUntaggedMs.set(key, keptFor(repository))
   return { graceMs: milliseconds(garbageCollection.grace), keepUntaggedMs }
 }
 
-function keptFor(keepUntagged: string): number {
+/** Nobody comes to an image of the V1 API that no tag leads to. */
+function keptFor({ apiVersion, keepUntagged }: LocalConfig): number {
+  if (apiVersion === 'v1') return 0
   return keepUntagged === 'forever' ? Infinity : milliseconds(keepUntagged)
 }
 
@@ -109,6 +112,7 @@ export class GarbageCollection {
     const since = new Date(Date.now() - abandonedMs)
     const uploads = await expireUploads(storage, since, (key) => quotaBytesOf(config.repositories[key]))
     this.#metrics.expiredUploads.inc(uploads)
+    while ((await storage.metadata.expireV1Pushes(since, pushesAtOnce)) > 0) continue
     if (uploads > 0) this.#log.info({ uploads }, 'abandoned uploads were removed')
   }
 }

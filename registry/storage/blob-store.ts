@@ -37,6 +37,8 @@ export interface Uploads {
    * what came in is durable only after {@link Uploads.verify}.
    */
   append(id: UploadId, offset: number, bytes: AsyncIterable<Uint8Array>, tell?: (size: number) => void): Promise<number>
+  /** The digest of what it has, by the algorithm that it was begun with. Throws BLOB_UPLOAD_UNKNOWN, and BLOB_UPLOAD_INVALID while it is used. */
+  digest(id: UploadId): Promise<Digest>
   /**
    * Resolves when the bytes are those of `expected`, and durable. Until that is disposed of, all others who want to use the upload
    * are told BLOB_UPLOAD_INVALID. Rejects with DIGEST_INVALID, and keeps the upload, when they have another digest. `tell` is called when

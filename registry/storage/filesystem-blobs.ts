@@ -120,6 +120,13 @@ class FilesystemBlobs implements BlobStore {
     return hash.size
   }
 
+  async digest(id: UploadId): Promise<Digest> {
+    using _alone = this.#reserve(id)
+    await using file = await this.#openUpload(id)
+    const { size } = await file.stat()
+    return (await this.#hashes.of(id, this.#directories.upload(id), size)).digest()
+  }
+
   async verify(id: UploadId, expected: Digest, tell: () => void = () => {}): Promise<VerifiedUpload> {
     using alone = new DisposableStack()
     alone.use(this.#reserve(id))

@@ -1,8 +1,10 @@
 import type { Generated, Kysely } from 'kysely'
 import type { Digest } from '../domain/digest.ts'
 import type { ImageName, RepositoryKey, Tag } from '../domain/names.ts'
+import type { V1ImageId } from '../domain/v1-image.ts'
 import type { Realm, TokenKind } from './access-store.ts'
 import type { UploadId } from './blob-store.ts'
+import type { Packing } from './layer-contents.ts'
 
 /** The tables, as the last of `migrations/` leaves them. Only parsed values are ever written, so they are read as such. */
 export interface MetadataSchema {
@@ -36,6 +38,30 @@ export interface MetadataSchema {
   }
   /** Manifests of other registries; their image may not have all that they name. */
   cached_manifests: { image_id: number; digest: Digest; repository: RepositoryKey; used_at: string }
+  v1_images: {
+    image_id: number
+    id: V1ImageId
+    digest: Digest
+    parent: V1ImageId | null
+    layer: Digest
+    checksum: Digest
+    tarsum: string | null
+  }
+  v1_pushes: {
+    repository: RepositoryKey
+    image: ImageName
+    principal: string
+    id: V1ImageId
+    is_open: 0 | 1
+    touched_at: string
+    json: Uint8Array | null
+    layer: Digest | null
+    layer_size: number | null
+    checksum: Digest | null
+    tarsum: string | null
+    tarsum_v1: string | null
+  }
+  layer_contents: { digest: Digest; diff_id: Digest; packing: Packing; in_gzip: Digest | null }
   manifest_reviews: { image_id: number; digest: Digest; repository: RepositoryKey; since: string }
   link_reviews: { image_id: number; digest: Digest; since: string }
   blob_reviews: { digest: Digest; since: string }

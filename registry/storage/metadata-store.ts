@@ -1,5 +1,5 @@
 import type { Digest } from '../domain/digest.ts'
-import type { ImageName, ImageRef, Reference, RepositoryKey, Tag } from '../domain/names.ts'
+import type { ImageName, ImageRef, MayTake, Reference, RepositoryKey, Tag } from '../domain/names.ts'
 import type { Referrer } from '../domain/referrer.ts'
 import type { Manifest, ManifestContents } from '../domain/manifest.ts'
 import type { UploadId } from './blob-store.ts'
@@ -7,8 +7,10 @@ import type { AccessStore } from './access-store.ts'
 import type { Garbage } from './garbage.ts'
 import type { ImageCache } from './image-cache.ts'
 import type { Integrity } from './integrity.ts'
+import type { LayerContents } from './layer-contents.ts'
+import type { V1Images } from './v1-images.ts'
 
-export type { ImageRef }
+export type { ImageRef, MayTake }
 
 /** `next` is the last item of this page when there are more, to be passed as `after`. */
 export interface Page<item> {
@@ -46,9 +48,6 @@ export interface UploadOptions {
   /** Throws DENIED, with the numbers, when the repository has so many bytes in blobs already. */
   readonly maxRepositoryBytes?: number | undefined
 }
-
-/** Whether a tag may be taken from the manifest that it is on. Asked within the transaction. */
-export type MayTake = (tag: Tag) => boolean
 
 /** What refers to what. Each method is one transaction. */
 export interface Images {
@@ -131,4 +130,12 @@ export interface UploadOwner {
   readonly expected: Digest | undefined
 }
 
-export type MetadataStore = Images & UploadOwners & ImageCache & Garbage & Integrity & AccessStore & AsyncDisposable
+export type MetadataStore = Images &
+  V1Images &
+  LayerContents &
+  UploadOwners &
+  ImageCache &
+  Garbage &
+  Integrity &
+  AccessStore &
+  AsyncDisposable

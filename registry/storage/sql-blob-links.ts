@@ -55,13 +55,13 @@ export function sqlBlobLinks(db: MetadataDatabase, now: () => Date): BlobLinks {
       db.transaction().execute(async (db) => {
         if (options.upload !== undefined) await endUpload(db, options.upload)
         await keepBlob(db, { digest, size })
-        await link(db, of, { digest, size }, now().toISOString(), options)
+        await linkBlob(db, of, { digest, size }, now().toISOString(), options)
       }),
 
     mountBlob: (of, digest, from, options = {}) =>
       db.transaction().execute(async (db) => {
         const found = await find.first(db, { ...from, digest })
-        if (found) await link(db, of, { digest, size: found.size }, now().toISOString(), options)
+        if (found) await linkBlob(db, of, { digest, size: found.size }, now().toISOString(), options)
         return found !== undefined
       }),
 
@@ -102,7 +102,8 @@ async function keepBlob(db: MetadataDatabase, blob: StoredBytes): Promise<void> 
     throw new RegistryError('UNAVAILABLE', { message: 'the blob is just being deleted' })
 }
 
-async function link(
+/** A part of the caller's transaction. */
+export async function linkBlob(
   db: MetadataDatabase,
   of: ImageRef,
   blob: StoredBytes,

@@ -107,7 +107,10 @@ async function queuedManifests(
       select q.image_id, i.repository, i.name as image, q.digest, length(m.bytes) as size, q.since,
         exists (select 1 from tags t where t.image_id = q.image_id and t.digest = q.digest)
         or exists (select 1 from manifest_references r where r.image_id = q.image_id and r.digest = q.digest)
-        or exists (select 1 from manifests s where s.image_id = q.image_id and s.digest = m.subject) as held
+        or exists (select 1 from manifests s where s.image_id = q.image_id and s.digest = m.subject)
+        or exists (select 1 from v1_images v cross join v1_pushes p
+          where v.image_id = q.image_id and v.digest = q.digest and p.repository = i.repository and p.id = v.id
+            and p.image = i.name and p.is_open = 1) as held
       from manifest_reviews q
         join images i on i.id = q.image_id
         join manifests m on m.image_id = q.image_id and m.digest = q.digest
@@ -125,7 +128,9 @@ async function queuedLinks(
 ): Promise<readonly (Row & { readonly held: 0 | 1 })[]> {
   const queued = sql<Row & { readonly held: 0 | 1 }>`select * from (
       select q.image_id, i.repository, i.name as image, q.digest, b.size, q.since,
-        exists (select 1 from manifest_references r where r.image_id = q.image_id and r.digest = q.digest) as held
+        exists (select 1 from manifest_references r where r.image_id = q.image_id and r.digest = q.digest)
+        or exists (select 1 from v1_pushes p where p.layer is not null and p.layer = q.digest
+          and p.repository = i.repository and p.image = i.name and p.is_open = 1) as held
       from link_reviews q join images i on i.id = q.image_id join blobs b on b.digest = q.digest
       where q.since <= ${since.toISOString()} and i.repository <> ${deletedImages}
       order by q.since

@@ -119,7 +119,12 @@ async function refuseAnotherType(
 }
 
 /** `to`: undefined when the tag is to be nowhere. */
-async function refuseMoved(db: MetadataDatabase, imageId: number, tag: Tag, to: Digest | undefined): Promise<void> {
+export async function refuseMoved(
+  db: MetadataDatabase,
+  imageId: number,
+  tag: Tag,
+  to: Digest | undefined,
+): Promise<void> {
   const before = await digestOfTag(db, imageId, tag)
   if (before !== undefined && before !== to) throw tagFixed(tag)
 }

@@ -8,6 +8,7 @@ import { sqlGarbage } from './sql-garbage.ts'
 import { sqlGroups } from './sql-groups.ts'
 import { sqlImageCache } from './sql-image-cache.ts'
 import { sqlIntegrity } from './sql-integrity.ts'
+import { sqlLayerContents } from './sql-layer-contents.ts'
 import { sqlManifests } from './sql-manifests.ts'
 import { sqlNames } from './sql-names.ts'
 import { sqlPermissionTargets } from './sql-permission-targets.ts'
@@ -18,6 +19,9 @@ import { sqlSigningKeys } from './sql-signing-keys.ts'
 import { sqlTagHolders } from './sql-tag-holders.ts'
 import { sqlUploadOwners } from './sql-upload-owners.ts'
 import { sqlUsers } from './sql-users.ts'
+import { sqlV1Images } from './sql-v1-images.ts'
+import { sqlV1Pushes } from './sql-v1-pushes.ts'
+import { sqlV1Tags } from './sql-v1-tags.ts'
 
 /** The queries are the same for every database; the caller has brought its tables up to date. Disposing closes it. */
 export function sqlMetadata(db: MetadataDatabase, now: () => Date): MetadataStore {
@@ -33,6 +37,10 @@ export function sqlMetadata(db: MetadataDatabase, now: () => Date): MetadataStor
     ...sqlUploadOwners(db, now),
     ...sqlImageCache(db, now),
     ...sqlTagHolders(db),
+    ...sqlLayerContents(db),
+    ...sqlV1Images(db, now),
+    ...sqlV1Pushes(db, now),
+    ...sqlV1Tags(db, now),
     ...sqlUsers(db),
     ...sqlGroups(db),
     ...sqlPermissionTargets(db),

@@ -51,10 +51,12 @@ export function blobStoreContract(setUp: () => Promise<BlobStoreFixture>): void 
   contract("what has been verified is nobody else's to use until it is disposed of", async (store) => {
     const id = await upload(store, 'hello')
     {
+      assert.equal(await store.digest(id), sha256('hello'))
       using verified = await store.verify(id, sha256('hello'))
       assert.equal(verified.size, 5)
       const inUse = { code: 'BLOB_UPLOAD_INVALID' }
       await assert.rejects(store.append(id, 5, streamOf('more')), inUse)
+      await assert.rejects(store.digest(id), inUse)
       await assert.rejects(store.verify(id, sha256('hello')), inUse)
       await assert.rejects(store.discard(id), inUse)
       assert.equal(await store.stat(sha256('hello')), undefined)

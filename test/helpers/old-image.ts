@@ -1,52 +1,100 @@
-import { generateKeyPairSync, hash, type KeyObject } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
-import { emptyLayerDigest } from '../../registry/domain/schema1/empty-layer.ts'
-import { signSchema1 } from '../../registry/domain/schema1/signatures.ts'
-import { descriptor, digestOfBytes, type TinyImage } from './tiny-image.ts'
 
-export const signedType = 'application/vnd.docker.distribution.manifest.v1+prettyjws'
-export const unsignedType = 'application/vnd.docker.distribution.manifest.v1+json'
-export const dockerImage = 'application/vnd.docker.distribution.manifest.v2+json'
-
-const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-
-/** An image as docker 1.6 to 1.9 push it: signed, with schemaVersion at the end, and two layers. The digest is that of what is signed. */
-export function oldImage(content: string, key: KeyObject = privateKey): TinyImage & { readonly payload: Buffer } {
-  const blobs = ['base', 'top'].map((layer) => gzipSync(`${layer} of ${content}`))
-  const [base, top] = ['base', 'top'].map((layer) => hash('sha256', `${layer} of ${content}`))
-  const compat = [{ id: top, parent: base }, { id: base }].map((json) => ({ v1Compatibility: JSON.stringify(json) }))
-  const fsLayers = blobs.map((blob) => ({ blobSum: digestOfBytes(blob) })).toReversed()
-  const body = { name: 'old', tag: '1', architecture: 'amd64', fsLayers, history: compat, schemaVersion: 1 }
-  const payload = Buffer.from(JSON.stringify(body, null, 3))
-  const manifest = Buffer.from(signSchema1(payload, key, new Date('2015-06-01T12:00:00Z')))
-  return { mediaType: signedType, manifest, digest: digestOfBytes(payload), blobs, payload }
+/** An image as docker 1.x pushes it: one step of a Dockerfile. */
+export interface OldImage {
+  readonly id: string
+  readonly parent: string | undefined
+  readonly json: Buffer
+  /** As it goes over the wire. */
+  readonly layer: Buffer
+  readonly checksums: { readonly tarsum: string; readonly payload: string }
 }
 
-/** An image as docker builds it today: two layers and, between them, a step without one. `more`: further fields of the configuration. */
-export function dockerBuilt(content: string, more: Readonly<Record<string, unknown>> = {}): TinyImage {
-  const tars = ['base', 'top'].map((layer) => Buffer.from(`${layer} of ${content}`))
-  const layers = tars.map((tar) => gzipSync(tar))
-  const config = Buffer.from(
-    JSON.stringify({
-      architecture: 'amd64',
-      os: 'linux',
-      config: { Cmd: ['sh', '-c', 'echo <&>'] },
-      rootfs: { type: 'layers', diff_ids: tars.map((tar) => digestOfBytes(tar)) },
-      history: [{ created_by: 'ADD' }, { created_by: 'ENV', empty_layer: true }, { created_by: 'RUN' }],
-      ...more,
-    }),
-  )
-  const body = {
-    schemaVersion: 2,
-    mediaType: dockerImage,
-    config: descriptor('application/vnd.docker.container.image.v1+json', config),
-    layers: layers.map((layer) => descriptor('application/vnd.docker.image.rootfs.diff.tar.gzip', layer)),
+/** `says` is the content of the one file in its layer; the id follows from it unless given. */
+export function oldImage(
+  says: string,
+  { parent, id }: { readonly parent?: OldImage; readonly id?: string } = {},
+): OldImage {
+  const itsId = id ?? hash('sha256', `${says} on ${parent?.id ?? 'nothing'}`)
+  const json = Buffer.from(JSON.stringify(describe(itsId, parent?.id, says)))
+  const entries = [tarEntry('x/', 'directory', Buffer.alloc(0)), tarEntry('x/says', 'file', Buffer.from(says))]
+  const layer = gzipSync(Buffer.concat([...entries.map(({ block }) => block), Buffer.alloc(1024)]))
+  const checksums = { tarsum: tarsumOf(json, entries), payload: payloadSum(json, layer) }
+  return { id: itsId, parent: parent?.id, json, layer, checksums }
+}
+
+/** The base first, each on the one before. */
+export function oldImages(...says: readonly string[]): readonly OldImage[] {
+  const images: OldImage[] = []
+  for (const content of says) {
+    const parent = images.at(-1)
+    images.push(oldImage(content, parent && { parent }))
   }
-  const manifest = Buffer.from(JSON.stringify(body, null, 3))
-  return { mediaType: dockerImage, manifest, digest: digestOfBytes(manifest), blobs: [config, ...layers] }
+  return images
 }
 
-/** What {@link dockerBuilt} becomes in schema 1, the top one first. */
-export function oldLayersOf({ blobs: [, base, top] }: TinyImage): readonly string[] {
-  return [digestOfBytes(top ?? ''), emptyLayerDigest, digestOfBytes(base ?? '')]
+/** Docker 1.5, image/image.go and runconfig/config.go: the fields, and Go's order of them. */
+function describe(id: string, parent: string | undefined, says: string): unknown {
+  const config = {
+    Hostname: '',
+    Env: ['PATH=/bin'],
+    Cmd: ['/bin/sh', '-c', `#(nop) SAY ${says} <&>`],
+    Image: parent ?? '',
+  }
+  return {
+    id,
+    ...(parent === undefined ? {} : { parent }),
+    created: '2015-02-10T12:00:00.123456789Z',
+    container_config: config,
+    docker_version: '1.5.0',
+    config,
+    architecture: 'amd64',
+    os: 'linux',
+    Size: says.length,
+  }
+}
+
+interface TarEntry {
+  readonly block: Buffer
+  /** Of the header's fields and the content. */
+  readonly sum: string
+}
+
+const mtime = 1423569600
+
+function tarEntry(name: string, kind: 'file' | 'directory', content: Buffer): TarEntry {
+  const [mode, type] = kind === 'file' ? [0o644, '0'] : [0o755, '5']
+  const header = Buffer.alloc(512)
+  header.write(name)
+  const numbers = [
+    [100, 8, mode],
+    [108, 8, 0],
+    [116, 8, 0],
+    [124, 12, content.length],
+    [136, 12, mtime],
+  ] as const
+  for (const [at, width, value] of numbers) header.write(`${value.toString(8).padStart(width - 1, '0')}\0`, at)
+  header.write(`        ${type}`, 148)
+  header.write('ustar\u000000root', 257)
+  header.write('root', 297)
+  const checksum = header.reduce((sum, byte) => sum + byte, 0)
+  header.write(`${checksum.toString(8).padStart(6, '0')}\0 `, 148)
+  const padding = Buffer.alloc((512 - (content.length % 512)) % 512)
+  // Docker 1.5, pkg/tarsum/tarsum_spec.md, "Version 0".
+  const fields = `name${name}mode${mode}uid0gid0size${content.length}mtime${mtime}typeflag${type}linknameunamerootgnamerootdevmajor0devminor0`
+  return {
+    block: Buffer.concat([header, content, padding]),
+    sum: hash('sha256', Buffer.concat([Buffer.from(fields), content])),
+  }
+}
+
+function tarsumOf(json: Buffer, entries: readonly TarEntry[]): string {
+  const sums = entries.map(({ sum }) => sum).sort()
+  return `tarsum+sha256:${hash('sha256', Buffer.concat([json, Buffer.from(sums.join(''))]))}`
+}
+
+/** What docker calls the checksum of the payload. */
+export function payloadSum(json: Buffer, layer: Buffer): string {
+  return `sha256:${hash('sha256', Buffer.concat([json, Buffer.from('\n'), layer]))}`
 }

@@ -5,6 +5,7 @@ import type { Action } from '../../domain/permissions.ts'
 import { noTag, union, type TagSet } from '../../domain/tag-set.ts'
 import { principalOf, type Caller } from '../../identity/authenticate.ts'
 import type { Context } from '../context.ts'
+import type { Services } from '../services.ts'
 import { callerOf } from '../identify.ts'
 import { originOf } from '../origin.ts'
 import { tagsAllowed, tagsOfPrincipal } from './access.ts'
@@ -37,7 +38,7 @@ export async function authorise(ctx: Context, request: Request<ImageKind>, wish:
   const principal = principalOf(caller)
   if (principal.kind === 'user') {
     const could = caller.by === 'token' && covers(await tagsOfPrincipal(services, principal, usual, wish), wish.tag)
-    if (!could) throw denied(ctx, request, principal.name, wish)
+    if (!could) throw denied(ctx, services, principal.name, wish)
   } else if (caller.by === 'nothing' && !asksAnonymous(ctx, services, wish.repository)) {
     throw new RegistryError('DENIED', { message: `this needs a login: ${usual} in ${nameOf(wish)}` })
   }
@@ -49,11 +50,12 @@ function firstOf(shown: readonly TagSet[]): TagSet {
   return shown.find(({ extent }) => extent !== 'none') ?? noTag
 }
 
-function covers(allowed: TagSet, tag: Tag | undefined): boolean {
+export function covers(allowed: TagSet, tag: Tag | undefined): boolean {
   return tag === undefined ? allowed.extent !== 'none' : allowed.has(tag)
 }
 
-function denied(ctx: Context, { services }: Request, by: string, wish: Wish): RegistryError {
+/** A user may not, which is recorded. */
+export function denied(ctx: Context, services: Services, by: string, wish: Wish): RegistryError {
   const { repository, image, tag, actions } = wish
   const [action] = actions
   services.audit.record({

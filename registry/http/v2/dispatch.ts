@@ -1,6 +1,7 @@
 import { RegistryError } from '../../domain/errors.ts'
 import type { Action } from '../../domain/permissions.ts'
 import type { Context } from '../context.ts'
+import { endpointFor, tableOf } from '../endpoint-table.ts'
 import type { Services } from '../services.ts'
 import { findRepository, resolveNameFor, type V2Address } from './address.ts'
 import { authorise, authoriseRegistry } from './authorise.ts'
@@ -16,6 +17,7 @@ export function nameApi(ctx: Context): void {
 
 /** Answers a request to the V2 API, or throws what it is to be answered with. */
 export async function answerV2(ctx: Context, services: Services, address: V2Address): Promise<void> {
+  refuseV1(services, address.key)
   nameApi(ctx)
   const resource = parseResource(address.rest)
   if (!resource)
@@ -28,6 +30,15 @@ export async function answerV2(ctx: Context, services: Services, address: V2Addr
   await endpoint.handle(ctx, { ...request, caller })
 }
 
+/** Without the header that names the V2 API: else docker would not go on and try V1. */
+function refuseV1({ repositories }: Services, key: string | undefined): void {
+  if (key === undefined || !repositories.findV1(key)) return
+  throw new RegistryError('NAME_UNKNOWN', {
+    message: `the repository ${key} speaks the V1 API alone, as docker 1.3 to 1.9 do`,
+    detail: { repository: key },
+  })
+}
+
 async function answerImage(
   ctx: Context,
   request: Request<ImageKind>,
@@ -38,6 +49,7 @@ async function answerImage(
   const named = resolveNameFor(request.services.repositories, request.address, resource.name, namespace)
   const tag = resource.kind === 'manifest' && 'tag' in resource.reference ? resource.reference.tag : undefined
   const wish = { ...named, tag, actions: actionsFor(ctx, endpoint) }
+  refuseV1(request.services, named.repository)
   const authorised = await authorise(ctx, request, wish)
   const repository = findRepository(request.services.repositories, named.repository).seenBy(
     readerOf(request.services, authorised.caller, namespace),
@@ -64,30 +76,5 @@ function actionsFor(ctx: Context, { kind, needs }: ImageEndpoint): readonly [Act
   return ctx.method === 'HEAD' && isPushed ? ['read', 'deploy'] : [needs]
 }
 
-type Table<endpoint> = ReadonlyMap<ResourceKind, ReadonlyMap<string, endpoint>>
-
-const imageTable = tableOf<ImageEndpoint>(imageEndpoints)
-const registryTable = tableOf<RegistryEndpoint>(registryEndpoints)
-
-function tableOf<endpoint extends { readonly kind: ResourceKind; readonly method: string }>(
-  rows: readonly endpoint[],
-): Table<endpoint> {
-  const byKind = Map.groupBy(rows, ({ kind }) => kind)
-  return new Map(
-    [...byKind].map(([kind, ofKind]) => {
-      const byMethod = new Map(ofKind.map((row) => [row.method, row]))
-      const get = byMethod.get('GET')
-      return [kind, get ? byMethod.set('HEAD', get) : byMethod]
-    }),
-  )
-}
-
-function endpointFor<endpoint>(ctx: Context, table: Table<endpoint>, kind: ResourceKind): endpoint {
-  const ofKind = table.get(kind)
-  const endpoint = ofKind?.get(ctx.method)
-  if (endpoint) return endpoint
-  // RFC 9110 §15.5.6: a 405 MUST say what is allowed.
-  const allowed = [...(ofKind?.keys() ?? [])].join(', ')
-  ctx.set('Allow', allowed)
-  throw new RegistryError('UNSUPPORTED', { message: `${ctx.method} is not supported here: expected ${allowed}` })
-}
+const imageTable = tableOf<ResourceKind, ImageEndpoint>(imageEndpoints)
+const registryTable = tableOf<ResourceKind, RegistryEndpoint>(registryEndpoints)

@@ -108,14 +108,14 @@ export class LocalRepository implements Repository, PushTarget, Removal {
     if (isSchema1(manifest.mediaType, manifest.bytes)) this.#checkSchema1(manifest)
     const contents = parseManifest(manifest.mediaType, manifest.bytes)
     if (mayName) await refuseHidden([...contents.blobs, ...contents.entries], mayName)
-    await this.#keepingImmutable(image, mayTake, (mayTake) =>
+    await this.keepingImmutable(image, mayTake, (mayTake) =>
       this.#metadata.putManifest(this.#of(image), manifest, contents, tags, mayTake),
     )
     return contents
   }
 
   async deleteManifest(image: ImageName, reference: Reference, mayTake: MayTake = always): Promise<boolean> {
-    return this.#keepingImmutable(image, mayTake, (mayTake) =>
+    return this.keepingImmutable(image, mayTake, (mayTake) =>
       this.#metadata.deleteManifest(this.#of(image), reference, mayTake),
     )
   }
@@ -196,7 +196,8 @@ export class LocalRepository implements Repository, PushTarget, Removal {
     await this.#metadata.removeUpload(id)
   }
 
-  async #keepingImmutable<result>(
+  /** For what may move or take a tag. */
+  async keepingImmutable<result>(
     image: ImageName,
     mayTake: MayTake,
     change: (mayTake: MayTake) => Promise<result>,

@@ -138,9 +138,3 @@ test('a token lists images when that was asked for', async () => {
   assert.equal(refused.status, 401)
   assert.match(String(refused.headers['www-authenticate']), /scope="registry:catalog:\*",error="insufficient_scope"$/)
 })
-
-test('a repository of a kind that is not served says so', async () => {
-  const answer = await anonymous.ask('GET', '/artifactory/api/docker/old/v2/hello/tags/list')
-  assert.equal(answer.status, 405)
-  assert.equal(answer.error(), 'UNSUPPORTED')
-})

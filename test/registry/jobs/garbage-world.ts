@@ -185,6 +185,7 @@ export class World implements AsyncDisposable {
       begin: (...all) => blobs.begin(...all),
       size: (id) => blobs.size(id),
       append: (...all) => blobs.append(...all),
+      digest: (id) => blobs.digest(id),
       discard: (id) => blobs.discard(id),
       hold: (id) => blobs.hold(id),
       readUpload: (id) => blobs.readUpload(id),

@@ -10,7 +10,9 @@ import { sha256 } from '../../contracts/blob-store.ts'
 import { garbageContract } from '../../contracts/garbage.ts'
 import { imageCacheContract } from '../../contracts/image-cache.ts'
 import { integrityContract } from '../../contracts/integrity.ts'
+import { layerContentsContract } from '../../contracts/layer-contents.ts'
 import { metadataStoreContract, ref } from '../../contracts/metadata-store.ts'
+import { v1ImagesContract } from '../../contracts/v1-images.ts'
 import { userNamed } from '../../helpers/users.ts'
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
 import { noTinyFilesystem, tinyFilesystem } from '../../helpers/tiny-filesystem.ts'
@@ -35,6 +37,24 @@ integrityContract(async () => {
   const directory = await temporaryDirectory()
   return {
     open: () => openSqliteMetadata(join(directory.path, 'caisson.db')),
+    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+  }
+})
+
+layerContentsContract(async () => {
+  const directory = await temporaryDirectory()
+  return {
+    open: () => openSqliteMetadata(join(directory.path, 'caisson.db')),
+    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+  }
+})
+
+v1ImagesContract(async () => {
+  const directory = await temporaryDirectory()
+  let now = new Date()
+  return {
+    at: (time) => void (now = new Date(time)),
+    open: () => openSqliteMetadata(join(directory.path, 'caisson.db'), () => now),
     [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
   }
 })

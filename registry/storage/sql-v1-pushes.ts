@@ -1,0 +1,140 @@
+import { sql, type Selectable } from 'kysely'
+import type { V1ImageId } from '../domain/v1-image.ts'
+import type { MetadataDatabase, MetadataSchema } from './metadata-schema.ts'
+import type { PushedV1Image, V1Images, V1Push } from './v1-images.ts'
+
+type Pushes = Pick<
+  V1Images,
+  'announceV1' | 'findPushedV1' | 'setPushedJson' | 'setPushedLayer' | 'endV1Push' | 'expireV1Pushes'
+>
+
+/** A client announces all images that there are, and databases limit the values of one statement. */
+const rowsPerInsert = 50
+
+const nothingYet = { json: null, layer: null, layer_size: null, checksum: null, tarsum: null, tarsum_v1: null } as const
+
+/** Images of the V1 API on their way in. */
+export function sqlV1Pushes(db: MetadataDatabase, now: () => Date): Pushes {
+  return {
+    announceV1: (push, ids) =>
+      db.transaction().execute(async (db) => {
+        const row = { ...placeOf(push), ...nothingYet, is_open: 1 as const, touched_at: now().toISOString() }
+        const rows = [...new Set(ids)].map((id) => ({ ...row, id }))
+        for (let start = 0; start < rows.length; start += rowsPerInsert)
+          await db
+            .insertInto('v1_pushes')
+            .values(rows.slice(start, start + rowsPerInsert))
+            .onConflict((known) =>
+              known
+                .columns(['repository', 'image', 'principal', 'id'])
+                .doUpdateSet({ is_open: 1, touched_at: row.touched_at }),
+            )
+            .execute()
+      }),
+
+    findPushedV1: async (repository, id, principal) => {
+      const rows = await db
+        .selectFrom('v1_pushes')
+        .selectAll()
+        .where('repository', '=', repository)
+        .where('id', '=', id)
+        .where('principal', '=', principal)
+        .orderBy('touched_at', 'desc')
+        .execute()
+      return rows.map(pushedImage)
+    },
+
+    setPushedJson: async (push, id, json) => {
+      // What has come of the layer is of use for the same JSON alone.
+      const keep = sql<0 | 1>`json is not null and json = ${json}`
+      const kept = (name: string) => sql<never>`case when ${keep} then ${sql.ref(name)} end`
+      const { numUpdatedRows } = await rowOf(db, push, id)
+        .set({
+          layer: kept('layer'),
+          layer_size: kept('layer_size'),
+          checksum: kept('checksum'),
+          tarsum: kept('tarsum'),
+          tarsum_v1: kept('tarsum_v1'),
+          json,
+          touched_at: now().toISOString(),
+        })
+        .executeTakeFirstOrThrow()
+      return numUpdatedRows > 0n
+    },
+
+    setPushedLayer: async (push, { id, json }, { digest, size, checksum, tarsum, tarsumV1 }) => {
+      const { numUpdatedRows } = await rowOf(db, push, id)
+        .set({
+          layer: digest,
+          layer_size: size,
+          checksum,
+          tarsum: tarsum ?? null,
+          tarsum_v1: tarsumV1 ?? null,
+          touched_at: now().toISOString(),
+        })
+        .where('json', '=', json)
+        .executeTakeFirstOrThrow()
+      return numUpdatedRows > 0n
+    },
+
+    endV1Push: (push) =>
+      db.transaction().execute(async (db) => {
+        const at = now().toISOString()
+        const { repository, image, principal } = push
+        const ended = sql`p.repository = ${repository} and p.image = ${image} and p.principal = ${principal} and p.is_open = 1`
+        await reviewWhatIsLetGo(db, ended, at)
+        await sql`update v1_pushes as p set is_open = 0 where ${ended}`.execute(db)
+      }),
+
+    expireV1Pushes: (since, limit) =>
+      db.transaction().execute(async (db) => {
+        const old = sql`(p.repository, p.image, p.principal, p.id) in (
+          select repository, image, principal, id from v1_pushes where touched_at < ${since.toISOString()} limit ${limit})`
+        await reviewWhatIsLetGo(db, sql`${old} and p.is_open = 1`, now().toISOString())
+        const { numAffectedRows } = await sql`delete from v1_pushes as p where ${old}`.execute(db)
+        return Number(numAffectedRows)
+      }),
+  }
+}
+
+function placeOf({ repository, image, principal }: V1Push) {
+  return { repository, image, principal }
+}
+
+function rowOf(db: MetadataDatabase, { repository, image, principal }: V1Push, id: V1ImageId) {
+  return db
+    .updateTable('v1_pushes')
+    .where('repository', '=', repository)
+    .where('image', '=', image)
+    .where('principal', '=', principal)
+    .where('id', '=', id)
+}
+
+/** What an open push has held until now: complete images and layers of its image name. */
+async function reviewWhatIsLetGo(db: MetadataDatabase, which: ReturnType<typeof sql>, at: string): Promise<void> {
+  await sql`insert into manifest_reviews (image_id, digest, repository, since)
+    select v.image_id, v.digest, i.repository, ${at}
+    from v1_pushes p join images i on i.repository = p.repository and i.name = p.image
+      join v1_images v on v.image_id = i.id and v.id = p.id
+    where ${which}
+    on conflict (image_id, digest) do update set since = excluded.since`.execute(db)
+  await sql`insert into link_reviews (image_id, digest, since)
+    select l.image_id, l.digest, ${at}
+    from v1_pushes p join images i on i.repository = p.repository and i.name = p.image
+      join image_blobs l on l.image_id = i.id and l.digest = p.layer
+    where ${which}
+    on conflict (image_id, digest) do update set since = excluded.since`.execute(db)
+}
+
+function pushedImage(row: Selectable<MetadataSchema['v1_pushes']>): PushedV1Image {
+  const { layer, layer_size: size, checksum } = row
+  return {
+    push: placeOf(row),
+    id: row.id,
+    json: row.json ?? undefined,
+    layer:
+      layer !== null && size !== null && checksum !== null
+        ? { digest: layer, size, checksum, tarsum: row.tarsum ?? undefined, tarsumV1: row.tarsum_v1 ?? undefined }
+        : undefined,
+  }
+}

@@ -13,8 +13,8 @@ import { writeBuildContext } from '../helpers/build-context.ts'
 import { startDistribution } from '../helpers/distribution.ts'
 import { startDockerEngine, type DockerClient } from '../helpers/docker-engine.ts'
 import { Machine } from '../helpers/machine.ts'
-import { dockerBuilt, oldImage, signedType } from '../helpers/schema1-images.ts'
-import { startOldRegistry } from '../helpers/old-registry.ts'
+import { dockerBuilt, schema1Image, signedType } from '../helpers/schema1-image.ts'
+import { startOldRegistry } from '../helpers/registry-before-schema2.ts'
 import { run } from '../helpers/program.ts'
 import { admin, startTestRegistry, type TestRegistry } from '../helpers/registry.ts'
 import { RegistryClient, type Answer } from '../helpers/registry-client.ts'
@@ -54,23 +54,20 @@ describe('what is converted and signed', () => {
       const answer = await theirs.acceptingNothing().ask('GET', 'library/awkward/manifests/1.0')
       verifySchema1(answer.body)
       assert.equal(textOf(converted.body), textOf(answer.body))
-      assert.equal(converted.headers['docker-content-digest'], answer.headers['docker-content-digest'])
+      assert.equal(digestIn(converted), digestIn(answer))
     },
   )
 
   test("is verified by docker's own library", { skip: withoutPrograms('go') }, async () => {
     await using directory = await temporaryDirectory()
     const files = [join(directory.path, 'converted'), join(directory.path, 'signed')]
-    const old = oldImage('signed here')
+    const old = schema1Image('signed here')
     await writeFile(files[0] ?? '', converted.body)
     await writeFile(files[1] ?? '', old.manifest)
     const env = { PATH: `${process.env.PATH}:/usr/local/go/bin`, GOTOOLCHAIN: 'local', HOME: homedir() }
     const printed = await run('go', ['run', '.', ...files], { directory: program, env, timeoutMs: 300_000 })
     const keys = [converted.body, old.manifest].map((text) => /"kid": "([^"]+)"/.exec(text.toString())?.[1])
-    assert.deepEqual(printed.trim().split('\n'), [
-      `${converted.headers['docker-content-digest']} ${keys[0]}`,
-      `${old.digest} ${keys[1]}`,
-    ])
+    assert.deepEqual(printed.trim().split('\n'), [`${digestIn(converted)} ${keys[0]}`, `${old.digest} ${keys[1]}`])
   })
 })
 
@@ -113,10 +110,10 @@ describe('clients of schema 1', clients, () => {
     const answer = await registry.admin.ask('GET', 'pushed/manifests/1')
     assert.equal(answer.headers['content-type'], signedType)
     verifySchema1(answer.body)
-    assert.ok(said.includes(`digest: ${answer.headers['docker-content-digest']} `), said)
+    assert.ok(said.includes(`digest: ${digestIn(answer)} `), said)
     await docker.run('rmi', image)
 
-    for (const reference of [':1', `@${answer.headers['docker-content-digest']}`]) {
+    for (const reference of [':1', `@${digestIn(answer)}`]) {
       const pulled = `${here}/docker-local/pushed${reference}`
       await docker.run('pull', pulled)
       assert.deepEqual(await layersOf(pulled), layers)
@@ -134,9 +131,8 @@ describe('clients of schema 1', clients, () => {
     assert.equal(converted.headers['content-type'], signedType)
     // docker 20.10 accepts both, and gets the one that it prefers: so it has to be told of the other one.
     await registry.admin.pushBlob('today', emptyLayer)
-    const { headers, body } = converted
-    const put = await registry.admin.ask('PUT', 'today/manifests/old', { body })
-    assert.deepEqual([put.status, put.headers['docker-content-digest']], [201, headers['docker-content-digest']])
+    const put = await registry.admin.ask('PUT', 'today/manifests/old', { body: converted.body })
+    assert.deepEqual([put.status, digestIn(put)], [201, digestIn(converted)])
 
     await docker.run('pull', `${here}/docker-local/today:old`)
 
@@ -157,7 +153,7 @@ describe('clients of schema 1', clients, () => {
     // To the same name and tag, since these are in it.
     const copied = join(machine.directory, 'files', 'copied')
     await skopeo('copy', `docker://${here}/docker-local/team/old:1`, `dir:${copied}`)
-    await registry.admin.ask('DELETE', `team/old/manifests/${theirs.headers['docker-content-digest']}`)
+    await registry.admin.ask('DELETE', `team/old/manifests/${digestIn(theirs)}`)
     await skopeo('copy', `dir:${copied}`, `docker://${here}/docker-local/team/old:1`)
     const again = await registry.admin.ask('GET', 'team/old/manifests/1')
     assert.deepEqual([again.status, again.body], [200, theirs.body])
@@ -204,6 +200,11 @@ function stepsOf({ body }: Answer) {
     blobSum,
     ...(JSON.parse(v1Compatibility) as object),
   }))
+}
+
+function digestIn({ headers }: Answer): string {
+  const digest = headers['docker-content-digest']
+  return typeof digest === 'string' ? digest : assert.fail('the answer has no digest')
 }
 
 function textOf(signed: Uint8Array): string {

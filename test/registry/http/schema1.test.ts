@@ -9,11 +9,11 @@ import { FaultyUpstream } from '../../helpers/faulty-upstream.ts'
 import {
   dockerBuilt,
   dockerImage,
-  oldImage,
-  oldLayersOf,
+  schema1Image,
+  schema1LayersOf,
   signedType,
   unsignedType,
-} from '../../helpers/schema1-images.ts'
+} from '../../helpers/schema1-image.ts'
 import { localV2, startTestRegistry } from '../../helpers/registry.ts'
 import { locationOf, type Answer, type RegistryClient } from '../../helpers/registry-client.ts'
 import { descriptor, digestOfBytes, ociManifest, tinyImage, type TinyImage } from '../../helpers/tiny-image.ts'
@@ -60,7 +60,7 @@ const form = z.object({
 
 for (const type of [signedType, unsignedType, 'application/json', 'text/plain; charset=utf-8', undefined])
   test(`an old image that is pushed as ${type} is kept byte for byte, and its digest is that of what was signed`, async () => {
-    const pushed = oldImage(`pushed as ${type}`)
+    const pushed = schema1Image(`pushed as ${type}`)
     for (const blob of pushed.blobs) await admin.pushBlob('old', blob)
     const headers = type === undefined ? {} : { 'content-type': type }
     const put = await admin.ask('PUT', 'old/manifests/1', { headers, body: pushed.manifest })
@@ -77,7 +77,7 @@ for (const type of [signedType, unsignedType, 'application/json', 'text/plain; c
   })
 
 test('an old image can be pushed by its digest, that of what was signed, and deleted by it', async () => {
-  const pushed = oldImage('by digest')
+  const pushed = schema1Image('by digest')
   for (const blob of pushed.blobs) await admin.pushBlob('old', blob)
   const refused = await admin.putManifest('old', digestOfBytes(pushed.manifest), pushed)
   assert.deepEqual([refused.status, refused.error()], [400, 'DIGEST_INVALID'])
@@ -88,8 +88,8 @@ test('an old image can be pushed by its digest, that of what was signed, and del
 
 test('the same image by another signer is the same image', async () => {
   const [one, other] = [
-    oldImage('signed'),
-    oldImage('signed', generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey),
+    schema1Image('signed'),
+    schema1Image('signed', generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey),
   ]
   await admin.push('signed', '1', one)
   await admin.push('signed', '2', other)
@@ -99,7 +99,7 @@ test('the same image by another signer is the same image', async () => {
 })
 
 test('an old image without signatures has the digest of its bytes', async () => {
-  const { payload, blobs } = oldImage('unsigned')
+  const { payload, blobs } = schema1Image('unsigned')
   const unsigned: TinyImage = {
     mediaType: 'application/json',
     manifest: payload,
@@ -113,9 +113,14 @@ test('an old image without signatures has the digest of its bytes', async () => 
 })
 
 const pushes: Readonly<Record<string, readonly [manifest: Uint8Array, type: string, code: string, message: RegExp]>> = {
-  'no signatures, as a signed one': [oldImage('x').payload, signedType, 'MANIFEST_UNVERIFIED', /expected signatures/],
+  'no signatures, as a signed one': [
+    schema1Image('x').payload,
+    signedType,
+    'MANIFEST_UNVERIFIED',
+    /expected signatures/,
+  ],
   'another text than was signed': [
-    Buffer.from(oldImage('x').manifest.toString().replace('"amd64"', '"arm64"')),
+    Buffer.from(schema1Image('x').manifest.toString().replace('"amd64"', '"arm64"')),
     'application/json',
     'MANIFEST_UNVERIFIED',
     /signatures\[0\]: it is not that of the key over this manifest/,
@@ -126,7 +131,12 @@ const pushes: Readonly<Record<string, readonly [manifest: Uint8Array, type: stri
     'MANIFEST_INVALID',
     /history: expected a list/,
   ],
-  'layers that the image has not got': [oldImage('y').manifest, signedType, 'MANIFEST_BLOB_UNKNOWN', /does not have/],
+  'layers that the image has not got': [
+    schema1Image('y').manifest,
+    signedType,
+    'MANIFEST_BLOB_UNKNOWN',
+    /does not have/,
+  ],
 }
 for (const [what, [body, type, code, message]] of Object.entries(pushes))
   test(`an old image with ${what} is refused`, async () => {
@@ -137,7 +147,7 @@ for (const [what, [body, type, code, message]] of Object.entries(pushes))
 
 test('a repository can be told to take no old images', async () => {
   const client = admin.at(at('new-only'))
-  const pushed = oldImage('blocked')
+  const pushed = schema1Image('blocked')
   for (const blob of pushed.blobs) await client.pushBlob('old', blob)
   const put = await client.putManifest('old', '1', pushed)
   assert.deepEqual([put.status, put.error()], [400, 'MANIFEST_INVALID'])
@@ -167,7 +177,7 @@ for (const [what, headers] of Object.entries({
       const answer = await client.ask('GET', 'new/manifests/1', { headers })
       const { name, tag, architecture, layers, history } = readOld(answer)
       assert.deepEqual([name, tag, architecture], ['new', '1', 'amd64'])
-      assert.deepEqual(layers, oldLayersOf(image))
+      assert.deepEqual(layers, schema1LayersOf(image))
       assert.match(history[0]?.v1Compatibility ?? '', /"Cmd":\["sh","-c","echo \\u003c\\u0026\\u003e"\]/)
     }
   })
@@ -212,7 +222,7 @@ test('of an index it is the image for linux/amd64, else the first one for linux'
     ['2', { 'windows/amd64': windows, 'linux/arm64': arm64 }, arm64],
   ] as const) {
     await pushIndex('indexed', tag, entries)
-    assert.deepEqual(readOld(await docker.ask('GET', `indexed/manifests/${tag}`)).layers, oldLayersOf(expected))
+    assert.deepEqual(readOld(await docker.ask('GET', `indexed/manifests/${tag}`)).layers, schema1LayersOf(expected))
   }
   const index = await pushIndex('indexed', '3', { 'windows/amd64': windows, 'unknown/unknown': amd64 })
   assert.deepEqual((await old.ask('GET', 'indexed/manifests/3')).body, index.manifest)
@@ -269,10 +279,10 @@ test('what comes from elsewhere is converted too, through a virtual repository a
   upstream.content.push('team/app', '1', image)
   for (const key of ['hub', 'docker']) {
     const answer = await docker.at(at(key)).ask('GET', 'team/app/manifests/1')
-    assert.deepEqual(readOld(answer).layers, oldLayersOf(image))
+    assert.deepEqual(readOld(answer).layers, schema1LayersOf(image))
     assert.equal(answer.headers['x-cache'], key === 'hub' ? 'MISS' : 'HIT')
   }
-  assert.deepEqual(readOld(await docker.at(at('docker')).ask('GET', 'new/manifests/1')).layers, oldLayersOf(image))
+  assert.deepEqual(readOld(await docker.at(at('docker')).ask('GET', 'new/manifests/1')).layers, schema1LayersOf(image))
 })
 
 test('where the configuration cannot be had, it is as what cannot be converted', async () => {
@@ -285,7 +295,7 @@ test('where the configuration cannot be had, it is as what cannot be converted',
 })
 
 test('an old image can be pushed through a virtual repository', async () => {
-  const pushed = oldImage('virtual')
+  const pushed = schema1Image('virtual')
   await admin.at(at('docker')).push('through', '1', pushed)
   assert.deepEqual((await docker.ask('GET', 'through/manifests/1')).body, pushed.manifest)
 })
@@ -300,7 +310,7 @@ test('who may read some tags alone gets these converted, and no others', async (
     await access.putTarget(target('open', { users: { reader: ['read'] }, includes: ['secret/open'] }))
   })
   const client = closed.anonymous.as(reader).acceptingNothing()
-  assert.deepEqual(readOld(await client.ask('GET', 'secret/manifests/open')).layers, oldLayersOf(image))
+  assert.deepEqual(readOld(await client.ask('GET', 'secret/manifests/open')).layers, schema1LayersOf(image))
   assert.equal((await client.ask('GET', 'secret/manifests/hidden')).status, 403)
   assert.equal((await closed.anonymous.acceptingNothing().ask('GET', 'secret/manifests/open')).status, 401)
 })

@@ -16,7 +16,7 @@ import { filesystemQuarantine } from '../../../registry/storage/filesystem-quara
 import { openSqliteMetadata } from '../../../registry/storage/sqlite-metadata.ts'
 import { keep, sha256, streamOf, upload, commit } from '../../contracts/blob-store.ts'
 import { ref } from '../../contracts/metadata-store.ts'
-import { oldImage } from '../../helpers/schema1-images.ts'
+import { schema1Image } from '../../helpers/schema1-image.ts'
 import { rot } from '../../helpers/rot.ts'
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
 import { noTinyFilesystem, tinyFilesystem } from '../../helpers/tiny-filesystem.ts'
@@ -152,7 +152,7 @@ test('a manifest that rotted in the database is told, and right when it is pushe
 
 test('a signed manifest of schema 1 is right when what was signed is', async () => {
   await using world = await openWorld()
-  const { manifest: bytes, mediaType, digest } = oldImage('old')
+  const { manifest: bytes, mediaType, digest } = schema1Image('old')
   const nothing = { blobs: [], entries: [], subject: undefined, artifactType: undefined }
   await world.metadata.putManifest(app, { digest: parseDigest(digest), mediaType, bytes }, nothing, [])
   assert.deepEqual((await world.scrub()).wrongManifests, [])

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pipeline } from 'node:stream/promises'
-import { dockerImage } from './schema1-images.ts'
+import { dockerImage } from './schema1-image.ts'
 
 /** In front of the registry at `port`, as if it were one of before schema 2: docker pushes schema 1 when it is refused that. */
 export async function startOldRegistry(port: number): Promise<AsyncDisposable & { readonly port: number }> {

@@ -11,7 +11,7 @@ export const dockerImage = 'application/vnd.docker.distribution.manifest.v2+json
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 
 /** An image as docker 1.6 to 1.9 push it: signed, with schemaVersion at the end, and two layers. The digest is that of what is signed. */
-export function oldImage(content: string, key: KeyObject = privateKey): TinyImage & { readonly payload: Buffer } {
+export function schema1Image(content: string, key: KeyObject = privateKey): TinyImage & { readonly payload: Buffer } {
   const blobs = ['base', 'top'].map((layer) => gzipSync(`${layer} of ${content}`))
   const [base, top] = ['base', 'top'].map((layer) => hash('sha256', `${layer} of ${content}`))
   const compat = [{ id: top, parent: base }, { id: base }].map((json) => ({ v1Compatibility: JSON.stringify(json) }))
@@ -47,6 +47,6 @@ export function dockerBuilt(content: string, more: Readonly<Record<string, unkno
 }
 
 /** What {@link dockerBuilt} becomes in schema 1, the top one first. */
-export function oldLayersOf({ blobs: [, base, top] }: TinyImage): readonly string[] {
+export function schema1LayersOf({ blobs: [, base, top] }: TinyImage): readonly string[] {
   return [digestOfBytes(top ?? ''), emptyLayerDigest, digestOfBytes(base ?? '')]
 }

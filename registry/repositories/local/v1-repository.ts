@@ -65,6 +65,13 @@ export class V1Repository {
     return undefined
   }
 
+  /** As it was pushed, byte for byte. Throws MANIFEST_UNKNOWN when the image has gone meanwhile. */
+  async json({ of, id, digest }: KeptV1Image): Promise<Uint8Array> {
+    const manifest = await this.local.manifest(of.image, { digest })
+    if (!manifest) throw imageUnknown(id)
+    return manifest.bytes
+  }
+
   /** The image itself first, the base image last. */
   async ancestry({ of, id }: KeptV1Image): Promise<readonly KeptV1Image[]> {
     return this.#metadata.v1Ancestry(of, id)

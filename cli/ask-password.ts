@@ -6,7 +6,7 @@ export async function askPassword(): Promise<string> {
   return process.stdin.isTTY ? await fromTerminal() : await firstLine()
 }
 
-async function firstLine(): Promise<string> {
+export async function firstLine(): Promise<string> {
   for await (const line of createInterface({ input: process.stdin })) return line
   throw new Error('no password on standard input')
 }

@@ -4,11 +4,14 @@ import { backupCommand } from './backup-command.ts'
 import { certsCommand } from './certs-command.ts'
 import { checkCommand } from './check-command.ts'
 import { ConfigError } from './config.ts'
+import { copyCommand } from './copy-command.ts'
 import { describeCommand } from './describe-command.ts'
 import { explainCommand } from './explain-command.ts'
 import { groupCommand } from './group-command.ts'
 import { processLog } from './log.ts'
 import { gcCommand } from './gc-command.ts'
+import { importCommand } from './import-command.ts'
+import { migrateCommand } from './migrate-command.ts'
 import { permissionCommand } from './permission-command.ts'
 import { pullThroughCommand } from './pull-through-command.ts'
 import { rebuildCommand } from './rebuild-command.ts'
@@ -49,6 +52,9 @@ function program(): Command {
     .addCommand(tokenCommand())
     .addCommand(auditCommand())
     .addCommand(pullThroughCommand())
+    .addCommand(migrateCommand())
+    .addCommand(copyCommand())
+    .addCommand(importCommand())
     .addCommand(gcCommand())
     .addCommand(scrubCommand())
     .addCommand(backupCommand())

@@ -1,14 +1,10 @@
-import { once } from 'node:events'
-import { request, type IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { Command } from 'commander'
 import { formatSize } from '../registry/domain/size.ts'
-import { parseListenAddress } from '../registry/http/listen-address.ts'
-import { changeAccess, existingUser } from './access.ts'
 import { loadConfig, type CaissonConfig } from './config.ts'
-
-const tokenLifeSeconds = 24 * 60 * 60
+import { askRegistry, messageOf } from './running-registry.ts'
+import { withOwnToken } from './with-own-token.ts'
 
 interface Options {
   readonly platform?: readonly string[]
@@ -25,7 +21,7 @@ export function pullThroughCommand(): Command {
     .action(async (images: readonly string[], options: Options, command: Command) => {
       const wanted = images.map((image) => parseImage(image, command))
       const config = await loadConfig(command.optsWithGlobals())
-      await withToken(command, options.user, async (token) => {
+      await withOwnToken(command, { user: options.user, description: 'caisson pull-through' }, async (token) => {
         for (const one of wanted) await pull(config, token, { ...one, platforms: options.platform })
       })
     })
@@ -44,28 +40,16 @@ function parseImage(text: string, command: Command): Wanted {
   return command.error(`error: "${text}" is not <repository key>/<image>:<tag>`)
 }
 
-/** A token that is good for as long as the command runs. */
-async function withToken(command: Command, user: string, use: (token: string) => Promise<void>): Promise<void> {
-  await changeAccess(command, async (access) => {
-    await existingUser(access, user)
-    const description = 'caisson pull-through'
-    const made = await access.tokens.make({ user, kind: 'access', description, lifeSeconds: tokenLifeSeconds })
-    await access.record({ type: 'token.made', subject: made.record.id, action: 'access', reason: `for ${user}` })
-    try {
-      await use(made.token)
-    } finally {
-      await access.tokens.revoke(made.record.id)
-      await access.record({ type: 'token.revoked', subject: made.record.id, action: 'access', reason: `for ${user}` })
-    }
-  })
-}
-
 async function pull(
   config: CaissonConfig,
   token: string,
   { text: name, key, image, tag, platforms }: Wanted & { readonly platforms: readonly string[] | undefined },
 ): Promise<void> {
-  const answer = await ask(config, key, token, { image, tags: [tag], ...(platforms && { platforms }) })
+  const answer = await askRegistry(config, token, {
+    method: 'POST',
+    path: `/api/docker/${encodeURIComponent(key)}/pull-through`,
+    body: { image, tags: [tag], ...(platforms && { platforms }) },
+  })
   if (answer.statusCode !== 200) throw new Error(`${name}: ${messageOf(await text(answer))}`)
   const sum = { fetched: 0, there: 0, bytes: 0 }
   for await (const line of createInterface(answer)) {
@@ -85,30 +69,3 @@ async function pull(
 type Told =
   | { readonly done: boolean; readonly message?: string }
   | { readonly kind: string; readonly digest: string; readonly size: number; readonly cache: string }
-
-async function ask({ registry }: CaissonConfig, key: string, token: string, body: object): Promise<IncomingMessage> {
-  const address = parseListenAddress(registry.listen[0] ?? '')
-  const sent = request({
-    ...(address.kind === 'unix' ? { socketPath: address.path } : { host: address.address, port: address.port }),
-    method: 'POST',
-    path: `${registry.context}/api/docker/${encodeURIComponent(key)}/pull-through`,
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-  })
-  sent.end(JSON.stringify(body))
-  try {
-    const [answer] = (await once(sent, 'response')) as [IncomingMessage]
-    return answer
-  } catch (cause) {
-    const where = registry.listen[0] ?? 'registry.listen'
-    throw new Error(`no registry answers on ${where}: start it, or name its configuration with --config`, { cause })
-  }
-}
-
-function messageOf(body: string): string {
-  try {
-    const { errors } = JSON.parse(body) as { readonly errors?: readonly { readonly message?: string }[] }
-    return errors?.[0]?.message ?? body
-  } catch {
-    return body
-  }
-}

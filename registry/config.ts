@@ -43,6 +43,10 @@ const repository = z.discriminatedUnion('type', [
       .array(antPattern)
       .default([])
       .describe('Ant patterns over <image>/<tag>, like "**/v*": such tags are never moved or deleted, whoever asks.'),
+    blockPushingSchema1: z
+      .boolean()
+      .default(false)
+      .describe('Whether image manifests of schema 1, which docker 1.6 to 1.9 push, are refused.'),
     description: z.string().default('').describe('For people.'),
   }),
   z

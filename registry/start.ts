@@ -36,6 +36,9 @@ import { openMetrics } from './metrics.ts'
 import { openImageSearch } from './repositories/image-search.ts'
 import { accessSettings } from './repositories/places.ts'
 import { openRepositories } from './repositories/repositories.ts'
+import { Migrations } from './repositories/migration/migrations.ts'
+import { openSchema1Conversion } from './repositories/schema1/conversion.ts'
+import { schema1Key } from './repositories/schema1/signing-key.ts'
 import { blobDirectories } from './storage/blob-directories.ts'
 import { openFilesystemBlobs } from './storage/filesystem-blobs.ts'
 import { lockPlaces } from './storage/process-lock.ts'
@@ -104,9 +107,12 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
   const metrics = openMetrics(metadata)
   const garbage = new GarbageCollection(storage, config, metrics, log)
   const repositories = opened.use(await openRepositories(config, { storage, metrics, log }))
+  const migrations = new Migrations({ blobs, metadata, schema1Key: schema1Key(metadata), now: () => new Date() }, log)
   const services = {
     config,
     repositories,
+    migrations,
+    schema1: openSchema1Conversion(metadata),
     imageSearch: openImageSearch(metadata, config),
     identities: openIdentities({ directory, administration, passwords, accessTokens, tokens, attempts, audit }),
     directory,
@@ -126,8 +132,9 @@ export async function startRegistry(parts: RegistryParts): Promise<Registry> {
   const answer = openApp(services).callback()
   const listeners: Listener[] = []
   opened.defer(async () => {
-    // What still comes in from other registries may take hours, and requests wait for it.
-    await Promise.all([...listeners.map((listener) => listener.stop()), repositories[Symbol.asyncDispose]()])
+    // What still comes in from other registries may take hours, and requests wait for it; so do they for the end of a migration.
+    const ends = [repositories[Symbol.asyncDispose](), migrations.close()]
+    await Promise.all([...listeners.map((listener) => listener.stop()), ...ends])
   })
   for (const address of addresses)
     listeners.push(await listen(address, answer, (server) => peers.watch(server, address.kind)))

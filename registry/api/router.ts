@@ -4,6 +4,7 @@ import type { Services } from '../http/services.ts'
 import { listAudit } from './audit.ts'
 import { deleteItem } from './deletion.ts'
 import { answerMetrics } from './metrics.ts'
+import { answerMigration, listMigrations, migrate } from './migration.ts'
 import { beginLogin, finishLogin } from './oidc-login.ts'
 import { exchangeToken } from './oidc-token.ts'
 import { listRepositories } from './repositories.ts'
@@ -21,6 +22,11 @@ export function openApi(services: Services): Router<RequestState> {
   router.get('/api/security/audit', (ctx) => listAudit(ctx, services))
   router.get('/api/v1/metrics', (ctx) => answerMetrics(ctx, services))
   router.post('/api/docker/:key/pull-through', (ctx) => pullThrough(ctx, services, ctx.params['key'] ?? ''))
+  router.post('/api/docker/:key/v1/migrate', (ctx) => migrate(ctx, services, ctx.params['key'] ?? ''))
+  router.get('/api/docker/:key/v1/migrate', (ctx) => listMigrations(ctx, services, ctx.params['key'] ?? ''))
+  router.get('/api/docker/:key/v1/migrate/:id', (ctx) =>
+    answerMigration(ctx, services, ctx.params['key'] ?? '', ctx.params['id'] ?? ''),
+  )
   router.get('/api/repositories', (ctx) => listRepositories(ctx, services))
   router.post('/access/api/v1/oidc/token', (ctx) => exchangeToken(ctx, services))
   router.get('/api/oidc/:provider/login', (ctx) => beginLogin(ctx, services, ctx.params['provider'] ?? ''))

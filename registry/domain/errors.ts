@@ -13,7 +13,8 @@ const messages = {
   DENIED: 'requested access to the resource is denied',
   UNSUPPORTED: 'the operation is unsupported',
   TOOMANYREQUESTS: 'too many requests',
-  // Not in the specification's table, because its cases have none there; the first four are distribution's.
+  // Not in the specification's table, because its cases have none there; the first five are distribution's.
+  MANIFEST_UNVERIFIED: 'manifest failed signature verification',
   TAG_INVALID: 'the tag is not valid',
   TAG_FIXED: 'the tag may not be moved',
   TOO_MANY_TAGS: 'too many tags in one request',

@@ -1,8 +1,11 @@
 import { readDescriptor, type Descriptor } from './descriptor.ts'
-import { isDigest, type Digest } from './digest.ts'
+import type { Digest } from './digest.ts'
 import { RegistryError } from './errors.ts'
 import { isObject, parseJson, type JsonObject } from './json.ts'
 import { payloadOf } from './manifest-digest.ts'
+import { imageTypes, indexTypes } from './manifest-media-type.ts'
+import { signedSchema1, unsignedSchema1 } from './schema1/media-types.ts'
+import { blobSumsIn } from './schema1/schema1.ts'
 
 /** Kept byte for byte as it was pushed (design invariant 3). */
 export interface Manifest {
@@ -26,22 +29,19 @@ export interface ManifestContents {
 type Shape = 'image' | 'index' | 'schema 1'
 
 const shapes: ReadonlyMap<string, Shape> = new Map([
-  ['application/vnd.docker.distribution.manifest.v1+json', 'schema 1'],
-  ['application/vnd.docker.distribution.manifest.v1+prettyjws', 'schema 1'],
-  ['application/vnd.docker.distribution.manifest.v2+json', 'image'],
-  ['application/vnd.docker.distribution.manifest.list.v2+json', 'index'],
-  ['application/vnd.oci.image.manifest.v1+json', 'image'],
-  ['application/vnd.oci.image.index.v1+json', 'index'],
+  ...[unsignedSchema1, signedSchema1].map((type) => [type, 'schema 1'] as const),
+  ...imageTypes.map((type) => [type, 'image'] as const),
+  ...indexTypes.map((type) => [type, 'index'] as const),
 ])
 
 const nothing: ManifestContents = { blobs: [], entries: [], subject: undefined, artifactType: undefined }
 
-/** A shape of old that registries still have, and that nobody pushes any more. Throws MANIFEST_INVALID. */
-export function refuseSchema1(mediaType: string, bytes: Uint8Array): void {
+/** Whether it is, or looks like, an image manifest of schema 1. */
+export function isSchema1(mediaType: string, bytes: Uint8Array): boolean {
+  const known = shapes.get(mediaType)
+  if (known) return known === 'schema 1'
   const json = parseJson(bytes)
-  const body = 'value' in json && isObject(json.value) ? json.value : {}
-  if ((shapes.get(mediaType) ?? shapeOf(body)) === 'schema 1')
-    throw invalid('image manifest schema 1 is not supported: expected Docker schema 2 or an OCI manifest')
+  return 'value' in json && isObject(json.value) && shapeOf(json.value) === 'schema 1'
 }
 
 /**
@@ -60,7 +60,7 @@ export function parseManifest(mediaType: string, bytes: Uint8Array): ManifestCon
   refuseOtherMediaType(body, mediaType)
   switch (shape ?? shapeOf(body)) {
     case 'schema 1':
-      return parseSchema1(body)
+      return namedBySchema1(body)
     case 'image':
       return parseImage(body)
     case 'index':
@@ -118,15 +118,8 @@ function parseIndex(body: JsonObject): ManifestContents {
   return { blobs: [], entries, subject: subjectOf(body), artifactType: artifactTypeOf(body) }
 }
 
-/** Docker, "Image Manifest Version 2, Schema 1". */
-function parseSchema1({ fsLayers }: JsonObject): ManifestContents {
-  if (!Array.isArray(fsLayers)) throw invalid('fsLayers: expected a list of objects with a blobSum')
-  const blobs = fsLayers.map((layer: unknown, index) => {
-    const blobSum = isObject(layer) ? layer.blobSum : undefined
-    if (typeof blobSum === 'string' && isDigest(blobSum)) return blobSum
-    throw invalid(`fsLayers[${index}].blobSum: expected sha256:<64 hex digits>`)
-  })
-  return { ...nothing, blobs: [...new Set(blobs)] }
+function namedBySchema1(body: JsonObject): ManifestContents {
+  return { ...nothing, blobs: [...new Set(blobSumsIn(body))] }
 }
 
 /** Of a blob or manifest that it names, as it says; undefined when it does not name it or says nothing. */

@@ -28,6 +28,7 @@ export const answers: Readonly<Record<ErrorCode, Answer>> = {
   DENIED: { status: 403 },
   UNSUPPORTED: { status: 405 },
   TOOMANYREQUESTS: { status: 429, retryAfterSeconds: 5 },
+  MANIFEST_UNVERIFIED: { status: 400 },
   TAG_INVALID: { status: 400 },
   TAG_FIXED: { status: 403, as: 'DENIED' },
   TOO_MANY_TAGS: { status: 414, as: 'TAG_INVALID' },

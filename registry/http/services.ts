@@ -12,7 +12,9 @@ import type { Tokens } from '../identity/tokens.ts'
 import type { CollectionSummary } from '../jobs/garbage-collection.ts'
 import type { Metrics } from '../metrics.ts'
 import type { ImageSearch } from '../repositories/image-search.ts'
+import type { Migrations } from '../repositories/migration/migrations.ts'
 import type { Repositories } from '../repositories/repositories.ts'
+import type { Schema1Conversion } from '../repositories/schema1/conversion.ts'
 import type { Peers } from './peers.ts'
 import type { ShownContent } from './v2/shown-content.ts'
 
@@ -20,6 +22,8 @@ import type { ShownContent } from './v2/shown-content.ts'
 export interface Services {
   readonly config: RegistryConfig
   readonly repositories: Repositories
+  readonly migrations: Migrations
+  readonly schema1: Schema1Conversion
   readonly imageSearch: ImageSearch
   readonly identities: Identities
   readonly directory: Directory

@@ -1,5 +1,5 @@
-import { hash } from 'node:crypto'
-import { algorithmOf, digestOf, type Digest } from '../domain/digest.ts'
+import { algorithmOf, type Digest } from '../domain/digest.ts'
+import { digestOfManifest } from '../domain/manifest-digest.ts'
 import type { ImageRef } from '../domain/names.ts'
 import type { BlobHolder, Integrity } from '../storage/integrity.ts'
 import { placedManifests, storedBlobs } from '../storage/stored-blobs.ts'
@@ -65,9 +65,8 @@ export async function scrubManifests(metadata: Integrity, pace: Pace, signal: Ab
   const wrongManifests: { of: ImageRef; digest: Digest }[] = []
   let manifests = 0
   for await (const { of, manifest } of placedManifests(metadata)) {
-    const { digest, bytes } = manifest
-    const algorithm = algorithmOf(digest)
-    if (digestOf(algorithm, hash(algorithm, bytes, 'hex')) !== digest) wrongManifests.push({ of, digest })
+    const { digest, mediaType, bytes } = manifest
+    if (digestOfManifest(mediaType, bytes, algorithmOf(digest)) !== digest) wrongManifests.push({ of, digest })
     manifests += 1
     await pace.take(bytes.length, signal)
   }

@@ -92,6 +92,7 @@ async function openRepository(
       return new LocalRepository(key, remotes.storage, {
         uploadsPerUser: limits.uploadsPerUser,
         quotaBytes: quotaBytesOf(config),
+        blockPushingSchema1: config.blockPushingSchema1,
         ...(config.immutableTags.length > 0 && { immutableTags: compilePatterns(config.immutableTags) }),
       })
     case 'remote': {

@@ -123,7 +123,7 @@ export interface Removal {
 }
 
 export interface PushTarget {
-  /** Resolves with what it names. Throws MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, TAG_FIXED, and DENIED for an immutable tag. */
+  /** Resolves with what it names. Throws MANIFEST_INVALID, MANIFEST_UNVERIFIED, MANIFEST_BLOB_UNKNOWN, TAG_FIXED, and DENIED for an immutable tag. */
   putManifest(
     image: ImageName,
     manifest: Manifest,

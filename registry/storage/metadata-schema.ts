@@ -5,6 +5,7 @@ import type { PropertyName, PropertyValue } from '../domain/property.ts'
 import type { V1ImageId } from '../domain/v1-image.ts'
 import type { Realm, TokenKind } from './access-store.ts'
 import type { UploadId } from './blob-store.ts'
+import type { Packing } from './layer-contents.ts'
 
 /** The tables, as the last of `migrations/` leaves them. Only parsed values are ever written, so they are read as such. */
 export interface MetadataSchema {
@@ -64,6 +65,7 @@ export interface MetadataSchema {
     tarsum: string | null
     tarsum_v1: string | null
   }
+  layer_contents: { digest: Digest; diff_id: Digest; packing: Packing; in_gzip: Digest | null }
   manifest_reviews: { image_id: number; digest: Digest; repository: RepositoryKey; since: string }
   link_reviews: { image_id: number; digest: Digest; since: string }
   blob_reviews: { digest: Digest; since: string }

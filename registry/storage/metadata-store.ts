@@ -8,6 +8,7 @@ import type { Garbage } from './garbage.ts'
 import type { ImageCache } from './image-cache.ts'
 import type { ImageSearch } from './image-search.ts'
 import type { Integrity } from './integrity.ts'
+import type { LayerContents } from './layer-contents.ts'
 import type { Properties } from './properties.ts'
 import type { StoredItems } from './stored-items.ts'
 import type { V1Images } from './v1-images.ts'
@@ -133,6 +134,7 @@ export interface UploadOwner {
 }
 
 export type MetadataStore = Images &
+  LayerContents &
   UploadOwners &
   ImageCache &
   Properties &

@@ -6,6 +6,7 @@ import * as access from './migrations/0003-access.ts'
 import * as imageCache from './migrations/0004-image-cache.ts'
 import * as dockerV1 from './migrations/0005-docker-v1.ts'
 import * as properties from './migrations/0006-properties.ts'
+import * as layerContents from './migrations/0007-layer-contents.ts'
 
 /** By name, in this order, each once. */
 const migrations = {
@@ -15,6 +16,7 @@ const migrations = {
   '0004-image-cache': imageCache,
   '0005-docker-v1': dockerV1,
   '0006-properties': properties,
+  '0007-layer-contents': layerContents,
 }
 
 /** Brings the tables up to date. */

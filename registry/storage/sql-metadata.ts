@@ -9,6 +9,7 @@ import { sqlGroups } from './sql-groups.ts'
 import { sqlImageCache } from './sql-image-cache.ts'
 import { sqlImageSearch } from './sql-image-search.ts'
 import { sqlIntegrity } from './sql-integrity.ts'
+import { sqlLayerContents } from './sql-layer-contents.ts'
 import { sqlManifests } from './sql-manifests.ts'
 import { sqlNames } from './sql-names.ts'
 import { sqlPermissionTargets } from './sql-permission-targets.ts'
@@ -39,6 +40,7 @@ export function sqlMetadata(db: MetadataDatabase, now: () => Date): MetadataStor
     ...sqlUploadOwners(db, now),
     ...sqlImageCache(db, now),
     ...sqlTagHolders(db),
+    ...sqlLayerContents(db),
     ...sqlProperties(db),
     ...sqlImageSearch(db),
     ...sqlStoredItems(db),

@@ -15,7 +15,7 @@ export interface RegistryAlone extends AsyncDisposable {
 
 const launcher = fileURLToPath(new URL('../../cli/caisson.js', import.meta.url))
 
-/** `section` is what else stands under `registry:` in its configuration. */
+/** All local; `docker-v1` speaks the V1 API. `section` is what else stands under `registry:` in its configuration. */
 export async function startRegistryAlone(
   repositories: readonly string[],
   section: object = {},
@@ -23,7 +23,7 @@ export async function startRegistryAlone(
   await using started = new AsyncDisposableStack()
   const { path: directory } = started.use(await temporaryDirectory())
   const port = await freePort()
-  const local = repositories.map((key) => [key, { type: 'local' }])
+  const local = repositories.map((key) => [key, { type: 'local', apiVersion: key === 'docker-v1' ? 'v1' : 'v2' }])
   const registry: unknown = { ...section, listen: `127.0.0.1:${port}`, repositories: Object.fromEntries(local) }
   const config = join(directory, 'caisson.yaml')
   await writeFile(config, stringify({ registry }))

@@ -14,5 +14,10 @@ export function locateV1(path: string, context: string): V1Address | undefined {
   const atRoot = direct.exec(path)
   if (atRoot) return { key: undefined, rest: atRoot[1] ?? '' }
   const below = path.startsWith(context) ? belowContext.exec(path.slice(context.length)) : null
-  return below ? { key: below[1], rest: below[2] ?? '' } : undefined
+  return below && !isManagement(below[2]) ? { key: below[1], rest: below[2] ?? '' } : undefined
+}
+
+/** Artifactory's REST API has paths of its own among those of the V1 API. */
+function isManagement(rest = ''): boolean {
+  return /^migrate(?:\/|$)/.test(rest)
 }

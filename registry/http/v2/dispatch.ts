@@ -18,7 +18,7 @@ export function nameApi(ctx: Context): void {
 /** Answers a request to the V2 API, or throws what it is to be answered with. */
 export async function answerV2(ctx: Context, services: Services, address: V2Address): Promise<void> {
   refuseV1(services, address.key)
-  nameApi(ctx)
+  if (!isProbeOfDocker15(ctx, address)) nameApi(ctx)
   const resource = parseResource(address.rest)
   if (!resource)
     throw new RegistryError('NAME_UNKNOWN', { message: `the V2 API has nothing at ${ctx.state.target.path}` })
@@ -28,6 +28,14 @@ export async function answerV2(ctx: Context, services: Services, address: V2Addr
   const request: Request<RegistryKind> = { services, address, resource }
   const caller = await authoriseRegistry(ctx, request, endpoint.needs)
   await endpoint.handle(ctx, { ...request, caller })
+}
+
+/**
+ * Docker 1.5 names layers by tarsums in the V2 API, so that it cannot push, and it goes to the V1 API only where it finds no V2. Nobody else
+ * asks so: it is built with Go 1.3, and this is the one request in which it does not say who it is (registry/endpoint.go, pingV2).
+ */
+function isProbeOfDocker15(ctx: Context, { rest }: V2Address): boolean {
+  return rest === '' && ctx.get('User-Agent') === 'Go 1.1 package http'
 }
 
 /** Without the header that names the V2 API: else docker would not go on and try V1. */

@@ -1,9 +1,12 @@
 import { isAscii } from 'node:buffer'
-import { hash } from 'node:crypto'
 import { selectBytes } from '../../../wire/byte-range.ts'
-import { algorithmOf, digestOf, type Digest } from '../../domain/digest.ts'
+import { algorithmOf, type Digest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
+import { isObject, parseJson } from '../../domain/json.ts'
+import { digestOfManifest } from '../../domain/manifest-digest.ts'
+import { isMediaType, isVague, mediaTypeIn } from '../../domain/manifest-media-type.ts'
 import { parseTag, type Reference, type Tag } from '../../domain/names.ts'
+import { unsignedSchema1 } from '../../domain/schema1/media-types.ts'
 import { bytesOf, formatSize } from '../../domain/size.ts'
 import { principalOf, userOf } from '../../identity/authenticate.ts'
 import { isReachable } from '../../repositories/reachable.ts'
@@ -15,6 +18,7 @@ import { publicUrl, pushTargetOf, removalOf, type ImageCall } from './call.ts'
 import { showCache } from './cache-headers.ts'
 import { empty } from './empty.ts'
 import { logChange } from './log-change.ts'
+import { forOldClients } from './old-clients.ts'
 
 /** The answer names each of them, and clients and proxies read heads of 16 KiB. OCI distribution: at least 10, else 414. */
 const maxTags = 100
@@ -22,10 +26,10 @@ const maxTags = 100
 /** end-3. `HEAD` comes here too. */
 export async function getManifest(ctx: Context, call: ImageCall<'manifest'>): Promise<void> {
   const { repository, image, resource } = call
-  const manifest = await repository.manifest(image, resource.reference, {
-    use: ctx.method === 'HEAD' ? 'rely' : 'read',
-  })
-  if (!manifest || !(await mayGoTo(repository, call))) throw manifestUnknown(call)
+  const { reference } = resource
+  const found = await repository.manifest(image, reference, { use: ctx.method === 'HEAD' ? 'rely' : 'read' })
+  if (!found || !(await mayGoTo(repository, call))) throw manifestUnknown(call)
+  const manifest = 'tag' in reference ? await forOldClients(ctx, call, found, reference.tag) : found
   const { digest, mediaType, bytes } = manifest
 
   const etag = `"${digest}"`
@@ -50,13 +54,14 @@ function bodyOf(bytes: Uint8Array): string | Buffer {
 export async function putManifest(ctx: Context, call: ImageCall<'manifest'>): Promise<void> {
   const { image, resource } = call
   const target = pushTargetOf(call)
-  const mediaType = mediaTypeOf(ctx)
+  const declared = declaredType(ctx)
   const tags = tagsOf(ctx, call)
   refuseTags(call, tags)
   const maxBytes = bytesOf(call.services.config.limits.manifestSize)
   await target.admit(declaredLength(ctx) ?? 0)
   const bytes = await readBody(ctx, maxBytes, () => manifestTooLarge(maxBytes))
-  const digest = digestFor(resource.reference, bytes)
+  const mediaType = mediaTypeOf(declared, bytes)
+  const digest = digestFor(resource.reference, mediaType, bytes)
 
   const { subject } = await target.putManifest(image, { digest, mediaType, bytes }, tags, await pushRights(call))
   await noteShown(call, digest)
@@ -129,16 +134,28 @@ function tagsOf(ctx: Context, { resource: { reference } }: ImageCall<'manifest'>
 }
 
 /** Without parameters: they say nothing about a manifest, and would hide its media type from whoever compares it. */
-function mediaTypeOf(ctx: Context): string {
+function declaredType(ctx: Context): string {
   const mediaType = (ctx.req.headers['content-type'] ?? '').replace(/;.*$/s, '').trim()
-  if (/^[\w.+-]+\/[\w.+-]+$/.test(mediaType)) return mediaType
-  throw new RegistryError('MANIFEST_INVALID', { message: 'the Content-Type must be the media type of the manifest' })
+  if (mediaType === '' || isMediaType(mediaType)) return mediaType
+  throw noMediaType()
 }
 
-function digestFor(reference: Reference, bytes: Buffer): Digest {
+/** docker 1.6 to 1.9 declare none, and that of schema 1 without signatures is declared for what has some: then the manifest decides. */
+function mediaTypeOf(declared: string, bytes: Uint8Array): string {
+  if (!isVague(declared) && declared !== unsignedSchema1) return declared
+  const json = parseJson(bytes)
+  const found = 'value' in json && isObject(json.value) ? mediaTypeIn(json.value) : undefined
+  if (found === undefined && declared === '') throw noMediaType()
+  return found ?? declared
+}
+
+function noMediaType(): RegistryError {
+  return new RegistryError('MANIFEST_INVALID', { message: 'the Content-Type must be the media type of the manifest' })
+}
+
+function digestFor(reference: Reference, mediaType: string, bytes: Buffer): Digest {
   const expected = 'digest' in reference ? reference.digest : undefined
-  const algorithm = expected === undefined ? 'sha256' : algorithmOf(expected)
-  const digest = digestOf(algorithm, hash(algorithm, bytes, 'hex'))
+  const digest = digestOfManifest(mediaType, bytes, expected === undefined ? 'sha256' : algorithmOf(expected))
   if (expected === undefined || digest === expected) return digest
   throw new RegistryError('DIGEST_INVALID', { detail: { expected, actual: digest } })
 }

@@ -1,7 +1,7 @@
 import type { AntPattern } from '../../domain/ant-pattern.ts'
 import type { Digest, DigestAlgorithm } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
-import { parseManifest, refuseSchema1, type Manifest, type ManifestContents } from '../../domain/manifest.ts'
+import { isSchema1, parseManifest, type Manifest, type ManifestContents } from '../../domain/manifest.ts'
 import type { ImageName, Reference, RepositoryKey, Tag } from '../../domain/names.ts'
 import { describeReferrer } from '../../domain/referrer.ts'
 import type { BlobStore, UploadId } from '../../storage/blob-store.ts'
@@ -9,6 +9,7 @@ import type { ImageCache } from '../../storage/image-cache.ts'
 import type { ImageRef, Images, MayTake, Page, ReferrerQuery, UploadOwners } from '../../storage/metadata-store.ts'
 import { blobOf, finishUpload } from '../kept-blobs.ts'
 import { ImmutableTags } from './immutable-tags.ts'
+import { checkSchema1 } from './pushed-schema1.ts'
 import type { BlobHandle, Lookup, PushRights, PushTarget, ReferrerPage, Removal, Repository } from '../repository.ts'
 
 /** A base layer may be in thousands of images; one that the caller may read is hardly behind all of these. */
@@ -30,6 +31,8 @@ export interface LocalLimits {
   readonly uploadsPerUser?: number | undefined
   /** Tags that are neither moved nor deleted once they are there. */
   readonly immutableTags?: AntPattern | undefined
+  /** Image manifests of schema 1 are refused. */
+  readonly blockPushingSchema1?: boolean | undefined
 }
 
 /** Hosts images. Bytes before names: a blob is durable before the image is said to have it. */
@@ -102,7 +105,7 @@ export class LocalRepository implements Repository, PushTarget, Removal {
     tags: readonly Tag[],
     { mayTake = always, mayName }: PushRights = {},
   ): Promise<ManifestContents> {
-    refuseSchema1(manifest.mediaType, manifest.bytes)
+    if (isSchema1(manifest.mediaType, manifest.bytes)) this.#checkSchema1(manifest)
     const contents = parseManifest(manifest.mediaType, manifest.bytes)
     if (mayName) await refuseHidden([...contents.blobs, ...contents.entries], mayName)
     await this.keepingImmutable(image, mayTake, (mayTake) =>
@@ -200,6 +203,12 @@ export class LocalRepository implements Repository, PushTarget, Removal {
     change: (mayTake: MayTake) => Promise<result>,
   ): Promise<result> {
     return this.#immutable ? this.#immutable.keep(image, mayTake, change) : change(mayTake)
+  }
+
+  #checkSchema1(manifest: Manifest): void {
+    if (!this.#limits.blockPushingSchema1) return checkSchema1(manifest)
+    const message = `${this.key} takes no image manifests of schema 1 (blockPushingSchema1): expected Docker schema 2 or an OCI manifest`
+    throw new RegistryError('MANIFEST_INVALID', { message })
   }
 
   #of(image: ImageName): ImageRef {

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { Agent, Pool, ProxyAgent, type Dispatcher } from 'undici'
 import type { RemoteConfig } from '../../config.ts'
 import { codeOf, reasonOf, withoutQuery, wrong } from './failures.ts'
@@ -8,10 +9,22 @@ import { WireAnswer } from './wire-answer.ts'
 
 /** One request, to any host, without anything that follows from its answer. */
 export interface Exchange {
-  readonly method: 'GET' | 'HEAD' | 'POST'
+  readonly method: Method
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
-  readonly body?: string
+  readonly body?: RequestBody | undefined
+}
+
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
+/** A stream is sent once: whoever wants to send it again opens it again. */
+export type RequestBody = string | Uint8Array | Readable
+
+/** What a configuration does not say of a connection. */
+export interface ConnectionWish {
+  /** In place of host and port of the URL. */
+  readonly socketPath?: string | undefined
+  /** `any`: whoever answers is believed, also when its certificate is not. Default: what the authorities say. */
+  readonly certificates?: 'any' | undefined
 }
 
 /** Rejects with an UpstreamFailure when no answer comes. The answer's body is to be read or discarded. */
@@ -27,10 +40,14 @@ const maxIdleMs = 60_000
 const brokenKept: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 
 /** Connections over HTTP/1.1, kept for what comes next. Throws when something that the configuration names cannot be read. */
-export async function openConnection(config: RemoteConfig, upstream: URL): Promise<Connection> {
+export async function openConnection(
+  config: RemoteConfig,
+  upstream: URL,
+  wish: ConnectionWish = {},
+): Promise<Connection> {
   const trusts = await readTrusts(config)
   const proxy = await readProxy(config)
-  const own = dispatcher(config, proxy, trusts.upstream)
+  const own = dispatcher(config, proxy, trusts.upstream, wish)
   const others = dispatcher(config, proxy, trusts.others)
 
   const send: Send = async (exchange) => {
@@ -57,15 +74,22 @@ async function sendTwice(to: Dispatcher, exchange: Exchange, silenceMs: number):
   try {
     return await sendOnce(to, exchange, silenceMs)
   } catch (error) {
-    if (exchange.method === 'POST' || !brokenKept.has(codeOf(error))) throw error
+    if (!isQuestion(exchange.method) || !brokenKept.has(codeOf(error))) throw error
     return await sendOnce(to, exchange, silenceMs)
   }
 }
 
+/** Whether it changes nothing (RFC 9110 §9.2.1). */
+export function isQuestion(method: Method): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
 async function sendOnce(to: Dispatcher, { url, method, headers, body }: Exchange, silenceMs: number) {
   const givingUp = new AbortController()
-  // Each step has its own limit; this is for whatever they leave out, such as a proxy that takes long for each.
-  const deadline = setTimeout(() => givingUp.abort(new Error('no answer in time')), 3 * silenceMs)
+  // Each step has its own limit; this is for whatever they leave out, such as a proxy that takes long for each. A stream takes as
+  // long as it takes: undici waits for an answer from when nothing is sent any more.
+  const late = () => givingUp.abort(new Error('no answer in time'))
+  const deadline = body instanceof Readable ? undefined : setTimeout(late, 3 * silenceMs)
   try {
     const answer = await to.request({
       origin: url.origin,
@@ -94,9 +118,21 @@ async function readProxy({ proxy }: RemoteConfig): Promise<Proxy | undefined> {
   return { uri, token: `Basic ${Buffer.from(`${username}:${secret}`).toString('base64')}` }
 }
 
-function dispatcher(config: RemoteConfig, proxy: Proxy | undefined, { ca, ...shown }: Trust): Dispatcher {
+function dispatcher(
+  config: RemoteConfig,
+  proxy: Proxy | undefined,
+  { ca, ...shown }: Trust,
+  { socketPath, certificates }: ConnectionWish = {},
+): Dispatcher {
   const timeout = config.socketTimeoutMillis
-  const tls = { ...shown, ...(ca && { ca: [...ca] }), timeout, allowH2: false }
+  const tls = {
+    ...shown,
+    ...(ca && { ca: [...ca] }),
+    timeout,
+    allowH2: false,
+    ...(certificates === 'any' && { rejectUnauthorized: false }),
+    ...(socketPath !== undefined && { socketPath }),
+  }
   const shared = {
     allowH2: false,
     connections: maxConnections,

@@ -29,6 +29,11 @@ export async function openCredentials(config: RemoteConfig, server: string, now:
   return credentials
 }
 
+/** These, and no others. */
+export function fixedCredentials(login: Login): Credentials {
+  return { current: () => Promise.resolve(login), renew: () => Promise.resolve(undefined) }
+}
+
 interface Loaded {
   readonly login: Promise<Login | undefined>
   readonly at: number

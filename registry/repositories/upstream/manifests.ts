@@ -1,36 +1,17 @@
 import { algorithmOf, isDigest, type Digest } from '../../domain/digest.ts'
 import { isObject, parseJson, type JsonObject } from '../../domain/json.ts'
-import { digestOfManifest, signedSchema1 } from '../../domain/manifest-digest.ts'
+import { digestOfManifest } from '../../domain/manifest-digest.ts'
+import { imageTypes, indexTypes, isVague, mediaTypeIn } from '../../domain/manifest-media-type.ts'
 import type { Manifest } from '../../domain/manifest.ts'
 import type { Reference } from '../../domain/names.ts'
+import { signedSchema1, unsignedSchema1 } from '../../domain/schema1/media-types.ts'
 import { wrong } from './failures.ts'
 import { named, type Question, type Requests } from './requests.ts'
 import type { ManifestHead } from './upstream.ts'
 import type { WireAnswer } from './wire-answer.ts'
 
-const unsignedSchema1 = 'application/vnd.docker.distribution.manifest.v1+json'
-const mediaTypes = {
-  index: 'application/vnd.oci.image.index.v1+json',
-  image: 'application/vnd.oci.image.manifest.v1+json',
-} as const
 /** Registries convert what a client does not say it understands; this one wants all as it is. */
-const accept = [
-  mediaTypes.index,
-  mediaTypes.image,
-  'application/vnd.docker.distribution.manifest.list.v2+json',
-  'application/vnd.docker.distribution.manifest.v2+json',
-  signedSchema1,
-  unsignedSchema1,
-].join(', ')
-/** What says no more than that it is a file. */
-const vague: ReadonlySet<string | undefined> = new Set([
-  undefined,
-  '',
-  'application/json',
-  'application/octet-stream',
-  'binary/octet-stream',
-  'text/plain',
-])
+const accept = [...indexTypes.toReversed(), ...imageTypes.toReversed(), signedSchema1, unsignedSchema1].join(', ')
 
 /** `known`: what it is taken for; an upstream that knows of entity tags says by 304 that it still is. */
 export async function headManifest(
@@ -83,10 +64,7 @@ function jsonOf(bytes: Uint8Array, what: string): JsonObject {
 /** As the answer says; where that says nothing, as the manifest itself does or looks. */
 function mediaTypeOf(answer: WireAnswer, body: JsonObject, what: string): string {
   const { mediaType } = answer
-  if (mediaType !== undefined && !vague.has(mediaType)) return mediaType
-  if (typeof body.mediaType === 'string' && body.mediaType !== '') return body.mediaType
-  if (body.schemaVersion === 1) return Array.isArray(body.signatures) ? signedSchema1 : unsignedSchema1
-  if (Array.isArray(body.manifests)) return mediaTypes.index
-  if (isObject(body.config) && Array.isArray(body.layers)) return mediaTypes.image
+  const found = mediaType === undefined || isVague(mediaType) ? mediaTypeIn(body) : mediaType
+  if (found !== undefined) return found
   throw wrong(`${what} is answered with JSON that is no manifest`)
 }

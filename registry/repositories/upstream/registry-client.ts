@@ -3,19 +3,15 @@ import type { Digest } from '../../domain/digest.ts'
 import type { Manifest } from '../../domain/manifest.ts'
 import type { ImageName, Reference, Tag } from '../../domain/names.ts'
 import type { ReferrerDescriptor } from '../../domain/referrer.ts'
-import { isDockerHub } from './docker-hub.ts'
-import { askRealm } from './ask-realm.ts'
-import { Authentication } from './authentication.ts'
-import { BearerTokens } from './bearer-tokens.ts'
 import { getBlob, headBlob } from './blobs.ts'
-import { openConnection, type Connection } from './connection.ts'
-import { openCredentials } from './credentials.ts'
+import type { Connection } from './connection.ts'
 import { IsolatedFailure } from './failures.ts'
 import { listImages, listTags } from './lists.ts'
 import { getManifest, headManifest } from './manifests.ts'
+import { openRequests, type OpenRequests, type RequestsOptions } from './open-requests.ts'
 import type { Probed } from './outages.ts'
 import { listReferrers } from './referrers.ts'
-import { named, Requests, type Question } from './requests.ts'
+import { named, type Question, type Requests } from './requests.ts'
 import { pullScope } from './scope.ts'
 import { Turns } from './turns.ts'
 import {
@@ -25,43 +21,25 @@ import {
   type UpstreamBlob,
   type UpstreamObserver,
 } from './upstream.ts'
-import { Wire } from './wire.ts'
+import type { Wire } from './wire.ts'
 
-export interface UpstreamOptions {
+export interface UpstreamOptions extends RequestsOptions {
   readonly maxManifestBytes: number
-  /** How slow a body may be, averaged over a time. Default: 1 KiB/s over twice the silence, 30 s at most. */
-  readonly slowest?: { readonly bytesPerSecond: number; readonly windowMs: number }
-  readonly now?: () => number
   /** Default: 192, of the 256 connections that there may be. */
   readonly blobsAtOnce?: number
 }
-
-/** As docker and its credential helpers know Docker Hub, whose registry has another name. */
-const hub = { registry: 'https://registry-1.docker.io', credentials: 'https://index.docker.io/v1/' } as const
 /** The other connections are for questions: whoever reads blobs slowly, or many of them, keeps nobody from asking. */
 const usualBlobsAtOnce = 192
 /** A list is read whole, and may be large. */
 const listsAtOnce = 8
-const usualPace = (silenceMs: number) => ({ bytesPerSecond: 1024, windowMs: Math.min(2 * silenceMs, 30_000) })
 
 /** Asks the upstream nothing yet. Throws, naming the setting, when something that the configuration names cannot be read. */
 export async function openUpstream(
   config: RemoteConfig,
   observer: UpstreamObserver,
-  { maxManifestBytes, slowest, now = Date.now, blobsAtOnce = usualBlobsAtOnce }: UpstreamOptions,
+  { maxManifestBytes, blobsAtOnce = usualBlobsAtOnce, ...options }: UpstreamOptions,
 ): Promise<Upstream & Probed & AsyncDisposable> {
-  const isHub = isDockerHub(config.url)
-  const url = new URL(isHub ? hub.registry : config.url)
-  const credentials = await openCredentials(config, isHub ? hub.credentials : url.host, now)
-  const connection = await openConnection(config, url)
-  const silenceMs = config.socketTimeoutMillis
-  const limits = { ...(slowest ?? usualPace(silenceMs)), silenceMs }
-  const wire = new Wire({ send: connection.send, observer, limits, now })
-  const tokens = new BearerTokens((asked) => askRealm(wire, asked), credentials, now)
-  const { tokenRealms, enableTokenAuthentication } = config
-  const rule = { upstream: url, tokenRealms, enableTokenAuthentication }
-  const requests = new Requests(wire, new Authentication(credentials, tokens, rule))
-  return new RegistryClient(url, requests, wire, connection, {
+  return new RegistryClient(await openRequests(config, observer, options), {
     maxManifestBytes,
     blobs: new Turns(blobsAtOnce),
     lists: new Turns(listsAtOnce),
@@ -83,10 +61,9 @@ class RegistryClient implements Upstream, Probed, AsyncDisposable {
   readonly #connection: Connection
   readonly #bounds: Bounds
 
-  constructor(url: URL, requests: Requests, wire: Wire, connection: Connection, bounds: Bounds) {
-    const path = url.pathname.replace(/\/+$/, '')
-    this.name = `${url.origin}${path}`
-    this.#base = new URL(`${path}/v2/`, url)
+  constructor({ name, base, requests, wire, connection }: OpenRequests, bounds: Bounds) {
+    this.name = name
+    this.#base = base
     this.#requests = requests
     this.#wire = wire
     this.#connection = connection

@@ -6,6 +6,10 @@ export function pullScope(image: ImageName): string {
   return `repository:${image}:pull`
 }
 
+export function pushScope(image: ImageName): string {
+  return `repository:${image}:pull,push`
+}
+
 /** What lets somebody read, in one registry or another. */
 const reading: ReadonlySet<string> = new Set(['pull', 'read', 'metadata_read', 'content/read', 'metadata/read'])
 

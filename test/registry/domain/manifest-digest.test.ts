@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { test } from 'node:test'
-import { digestOfManifest, payloadOf, signedSchema1 } from '../../../registry/domain/manifest-digest.ts'
+import { digestOfManifest, payloadOf } from '../../../registry/domain/manifest-digest.ts'
+import { signedSchema1 } from '../../../registry/domain/schema1/media-types.ts'
 
 const payload = `{
    "schemaVersion": 1,

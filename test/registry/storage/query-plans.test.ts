@@ -46,6 +46,8 @@ async function useAll(store: MetadataStore): Promise<void> {
   for (const artifactType of [undefined, 'x'])
     await store.listReferrers(app, { subject: sha256('one'), artifactType, after: undefined, limit: 4 })
   await store.repositoryBytes(app.repository)
+  await store.noteLayerContent({ digest: sha256('a'), diffId: sha256('b'), packing: 'gzip', inGzip: undefined })
+  await store.findLayerContent(sha256('a'))
   await store.isBlobKnown(sha256('a'))
   await store.isQuarantined(sha256('a'))
   await store.judgeBlob(sha256('a'), async () => 'kept')

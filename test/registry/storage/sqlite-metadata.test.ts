@@ -11,6 +11,7 @@ import { garbageContract } from '../../contracts/garbage.ts'
 import { imageCacheContract } from '../../contracts/image-cache.ts'
 import { imageSearchContract } from '../../contracts/image-search.ts'
 import { integrityContract } from '../../contracts/integrity.ts'
+import { layerContentsContract } from '../../contracts/layer-contents.ts'
 import { metadataStoreContract, ref } from '../../contracts/metadata-store.ts'
 import { v1ImagesContract } from '../../contracts/v1-images.ts'
 import { propertiesContract } from '../../contracts/properties.ts'
@@ -35,6 +36,14 @@ accessStoreContract(async () => {
 })
 
 integrityContract(async () => {
+  const directory = await temporaryDirectory()
+  return {
+    open: () => openSqliteMetadata(join(directory.path, 'caisson.db')),
+    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+  }
+})
+
+layerContentsContract(async () => {
   const directory = await temporaryDirectory()
   return {
     open: () => openSqliteMetadata(join(directory.path, 'caisson.db')),

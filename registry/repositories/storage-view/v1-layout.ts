@@ -74,17 +74,27 @@ export class V1Layout implements Layout {
       }
   }
 
-  /** Below the folder of all images, the folders that their ids begin with; below one of these its images. */
-  async *#inImages(path: Path, after: string): AsyncGenerator<Child, undefined> {
-    if (path.length >= 2) return yield* this.#filesIn(path, after)
-    const [start = ''] = path
-    if (path.length === 1 && start.length !== 2) return
-    const length = path.length === 0 ? 2 : undefined
-    let id = await this.#idAfter(path.length === 0 ? after && `${after}${beyond}` : after > start ? after : start)
-    while (id?.startsWith(start)) {
-      const name = id.slice(0, length)
-      if (await this.#isVisible(name)) yield { name, kind: 'folder' }
-      id = await this.#idAfter(length === undefined ? id : `${name}${beyond}`)
+  #inImages([start, id, ...more]: Path, after: string): AsyncGenerator<Child, undefined> {
+    if (start === undefined) return this.#starts(after)
+    return id === undefined ? this.#idsWith(start, after) : this.#filesIn([start, id, ...more], after)
+  }
+
+  /** What ids begin with. */
+  async *#starts(after: string): AsyncGenerator<Child, undefined> {
+    let id = await this.#nextId('', after && `${after}${beyond}`)
+    while (id !== undefined) {
+      const name = id.slice(0, 2)
+      if (await this.#isAnyReadable(name)) yield { name, kind: 'folder' }
+      id = await this.#nextId('', `${name}${beyond}`)
+    }
+  }
+
+  async *#idsWith(start: string, after: string): AsyncGenerator<Child, undefined> {
+    if (start.length !== 2) return
+    let name = await this.#nextId(start, after > start ? after : start)
+    while (name !== undefined) {
+      if (await this.#readableImage(name)) yield { name, kind: 'folder' }
+      name = await this.#nextId(start, name)
     }
   }
 
@@ -126,18 +136,19 @@ export class V1Layout implements Layout {
     return undefined
   }
 
-  /** Whether there is an image to be read whose id begins so. */
-  async #isVisible(start: string): Promise<boolean> {
-    let id = isV1ImageId(start) ? start : await this.#idAfter(start)
-    while (id?.startsWith(start)) {
+  async #isAnyReadable(start: string): Promise<boolean> {
+    let id = await this.#nextId(start, start)
+    while (id !== undefined) {
       if (await this.#readableImage(id)) return true
-      id = await this.#idAfter(id)
+      id = await this.#nextId(start, id)
     }
     return false
   }
 
-  async #idAfter(text: string): Promise<V1ImageId | undefined> {
-    return this.#storage.metadata.nextV1Image(this.#viewed.key, text)
+  /** Of those that begin with `start`. */
+  async #nextId(start: string, after: string): Promise<V1ImageId | undefined> {
+    const id = await this.#storage.metadata.nextV1Image(this.#viewed.key, after)
+    return id?.startsWith(start) ? id : undefined
   }
 
   async #tagIn([root, ...inside]: Path): Promise<TaggedImage | undefined> {

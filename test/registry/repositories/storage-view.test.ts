@@ -283,7 +283,9 @@ test('of a remote repository there is what has been fetched, by its own key and 
   }
   await using at = await openViewed({ hub: { ...remote, excludesPattern: 'library/excluded/**' } })
   const hub = at.registry.admin.at('/artifactory/api/docker/hub/v2')
-  assert.equal((await hub.ask('GET', 'app/manifests/v1')).status, 200)
+  // A client that knows no such manifest would be given another one, made from the configuration, which is fetched for it.
+  const accept = { accept: ociManifest }
+  assert.equal((await hub.ask('GET', 'app/manifests/v1', { headers: accept })).status, 200)
 
   for (const key of ['hub', 'hub-cache']) {
     const view = at.view(undefined, key)

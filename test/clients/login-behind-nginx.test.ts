@@ -56,7 +56,7 @@ for (const challenge of ['token', 'basic'] as const)
         const agent = new Agent({ ca: await readFile(authorityFile), servername: name })
         for (const host of hosts) {
           const where = { host: '::1', port: Number(host.split(':')[1]), agent }
-          const asked = await new RegistryClient(where, '/v2', { host }).ask('GET', '')
+          const asked = await new RegistryClient(where, '/v2').with({ host }).ask('GET', '')
           assert.equal(asked.status, 401)
           assert.equal(asked.headers['www-authenticate'], asksFor[challenge](host))
         }

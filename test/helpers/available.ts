@@ -10,6 +10,7 @@ const packages = {
   docker: 'docker.io',
   'docker-registry': 'docker-registry',
   dockerd: 'docker.io',
+  go: 'golang',
   haproxy: 'haproxy',
   htpasswd: 'apache2-utils',
   nginx: 'nginx',
@@ -25,7 +26,13 @@ const packages = {
 
 export type Program = keyof typeof packages
 
-const directories = [...(process.env.PATH ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin']
+const directories = [
+  ...(process.env.PATH ?? '').split(':'),
+  '/usr/local/sbin',
+  '/usr/sbin',
+  '/sbin',
+  '/usr/local/go/bin',
+]
 
 /**
  * For the `skip` option of a test that drives real programs in a machine of their own: false when it can run, else the

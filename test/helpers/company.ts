@@ -61,7 +61,7 @@ export async function openCompany(plan: CompanyPlan, neighbour?: Company): Promi
     client: async (repository) => {
       const agent = new Agent({ ca: await authorityOf(caisson), servername: nameOf(repository) })
       const where = { host: '127.0.0.1', port: caisson.ports[0] ?? 0, agent }
-      return new RegistryClient(where, '/v2', { host: host(repository) })
+      return new RegistryClient(where, '/v2').with({ host: host(repository) })
     },
     [Symbol.asyncDispose]: async () => company.disposeAsync(),
   }

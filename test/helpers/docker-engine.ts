@@ -27,8 +27,13 @@ export interface DockerEngine {
 }
 
 /** `options` of dockerd, besides those that let it run here. */
-export async function startDockerEngine(machine: Machine, options: readonly string[] = []): Promise<DockerEngine> {
-  const engine = machine.start('dockerd', ['--iptables=false', '--ip6tables=false', '--bridge=none', ...options])
+export async function startDockerEngine(
+  machine: Machine,
+  options: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<DockerEngine> {
+  const usual = ['--iptables=false', '--ip6tables=false', '--bridge=none']
+  const engine = machine.start('dockerd', [...usual, ...options], { env })
   await engine.says(/API listen on/)
   return {
     client: async (program = dockerClients[0] ?? 'docker', timeoutMs = 120_000) =>

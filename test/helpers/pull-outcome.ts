@@ -25,7 +25,13 @@ export async function pullOutcome(
 ): Promise<PullOutcome> {
   const signal = AbortSignal.timeout(hangsMs)
   const agent = new Agent({ keepAlive: false })
-  const sent = request({ socketPath, path, agent, signal, headers: { host: 'registry.test', ...headers } })
+  const sent = request({
+    socketPath,
+    path,
+    agent,
+    signal,
+    headers: { host: 'registry.test', accept: '*/*', ...headers },
+  })
   sent.end()
   const chunks: Buffer[] = []
   let message: IncomingMessage | undefined

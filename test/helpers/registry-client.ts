@@ -41,10 +41,16 @@ export class RegistryClient {
   readonly base: string
   readonly #headers: Readonly<Record<string, string>>
 
-  constructor(where: Where, base: string, headers: Readonly<Record<string, string>> = {}) {
+  constructor(where: Where, base: string, headers: Readonly<Record<string, string>> = { accept: '*/*' }) {
     this.#where = where
     this.base = base
     this.#headers = headers
+  }
+
+  /** Names no media type that it accepts, as docker does not before 1.10. */
+  acceptingNothing(): RegistryClient {
+    const { accept: _accept, ...headers } = this.#headers
+    return new RegistryClient(this.#where, this.base, headers)
   }
 
   as({ name, password }: Login): RegistryClient {

@@ -1,5 +1,6 @@
 import { createHash, hash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
+import { layerTar } from './layer-tar.ts'
 import type { RegistryClient } from './registry-client.ts'
 
 /** An image of the V1 API, as docker would push it. */
@@ -15,7 +16,7 @@ export interface V1TestImage {
 export function v1Image(name: string, parent?: V1TestImage, more: object = {}): V1TestImage {
   const id = hash('sha256', `id of ${name}`, 'hex')
   const json = JSON.stringify({ id, ...(parent && { parent: parent.id }), created: '2015-06-01T12:00:00Z', ...more })
-  const layer = gzipSync(`content of ${name}`)
+  const layer = gzipSync(layerTar([{ name: `file of ${name.replaceAll('/', '-')}`, content: `content of ${name}` }]))
   return { id, json, layer, payload: payloadSum(json, layer) }
 }
 

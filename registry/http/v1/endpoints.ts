@@ -7,6 +7,7 @@ import { authoriseAny, authoriseName } from './authorise.ts'
 import type { NameCall, RepositoryCall, V1Request } from './call.ts'
 import { putChecksum, putJson, putLayer } from './image-push.ts'
 import { getAncestry, getJson, getLayer, getLayerAccess } from './images.ts'
+import { getDiff, getFiles } from './layer-listing.ts'
 import { ping } from './ping.ts'
 import {
   deleteRepository,
@@ -99,6 +100,8 @@ export const endpoints: readonly Endpoint[] = [
   ofImage({ method: 'PUT', kind: 'image layer', needs: 'deploy', handle: putLayer }),
   ofImage({ method: 'PUT', kind: 'image checksum', needs: 'deploy', handle: putChecksum }),
   ofImage({ method: 'GET', kind: 'image ancestry', needs: 'read', handle: getAncestry }),
+  ofImage({ method: 'GET', kind: 'image files', needs: 'read', handle: getFiles }),
+  ofImage({ method: 'GET', kind: 'image diff', needs: 'read', handle: getDiff }),
   ofImage({ method: 'GET', kind: 'layer access', needs: 'read', handle: getLayerAccess }),
   ofName({ method: 'PUT', kind: 'repository', needs: 'deploy', handle: putRepository }),
   ofName({ method: 'DELETE', kind: 'repository', needs: 'delete', handle: deleteRepository }),

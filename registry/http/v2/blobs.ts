@@ -25,8 +25,8 @@ export async function getBlob(ctx: Context, call: ImageCall<'blob'>): Promise<vo
 /** Undefined also when the caller cannot come to it. */
 async function findBlob(ctx: Context, call: ImageCall<'blob'>): Promise<BlobHandle | undefined> {
   const { repository, image, resource, allowed } = call
-  // Converted manifests name it. HEAD tells what the image has: whoever pushes it relies on that.
-  if (ctx.method === 'GET' && resource.digest === emptyLayerDigest) return emptyLayerBlob
+  // Converted manifests name it; who pushes it may rely on it too, see LocalRepository.
+  if (resource.digest === emptyLayerDigest) return emptyLayerBlob
   const blob = await repository.blob(image, resource.digest, { use: ctx.method === 'HEAD' ? 'rely' : 'read' })
   return blob && (await isReachable(repository, call, resource.digest, allowed)) ? blob : undefined
 }

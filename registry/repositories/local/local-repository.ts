@@ -1,9 +1,11 @@
+import { Readable } from 'node:stream'
 import type { AntPattern } from '../../domain/ant-pattern.ts'
 import type { Digest, DigestAlgorithm } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import { isSchema1, parseManifest, type Manifest, type ManifestContents } from '../../domain/manifest.ts'
 import type { ImageName, Reference, RepositoryKey, Tag } from '../../domain/names.ts'
 import { describeReferrer } from '../../domain/referrer.ts'
+import { emptyLayer, emptyLayerDigest } from '../../domain/schema1/empty-layer.ts'
 import type { BlobStore, UploadId } from '../../storage/blob-store.ts'
 import type { ImageCache } from '../../storage/image-cache.ts'
 import type { ImageRef, Images, MayTake, Page, ReferrerQuery, UploadOwners } from '../../storage/metadata-store.ts'
@@ -107,11 +109,25 @@ export class LocalRepository implements Repository, PushTarget, Removal {
   ): Promise<ManifestContents> {
     if (isSchema1(manifest.mediaType, manifest.bytes)) this.#checkSchema1(manifest)
     const contents = parseManifest(manifest.mediaType, manifest.bytes)
-    if (mayName) await refuseHidden([...contents.blobs, ...contents.entries], mayName)
+    const named = [...contents.blobs, ...contents.entries]
+    if (mayName)
+      await refuseHidden(
+        named.filter((digest) => digest !== emptyLayerDigest),
+        mayName,
+      )
+    if (contents.blobs.includes(emptyLayerDigest)) await this.#keepEmptyLayer(image)
     await this.keepingImmutable(image, mayTake, (mayTake) =>
       this.#metadata.putManifest(this.#of(image), manifest, contents, tags, mayTake),
     )
     return contents
+  }
+
+  /** Docker 1.8 and 1.9 are told that it is there before they pull it, and would not push it then. */
+  async #keepEmptyLayer(image: ImageName): Promise<void> {
+    if (await this.blob(image, emptyLayerDigest, { use: 'rely' })) return
+    const upload = await this.begin(image, 'sha256')
+    await this.append(image, upload, 0, Readable.from([emptyLayer]))
+    await this.finish(image, upload, emptyLayerDigest)
   }
 
   async deleteManifest(image: ImageName, reference: Reference, mayTake: MayTake = always): Promise<boolean> {

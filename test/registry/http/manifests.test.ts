@@ -139,7 +139,8 @@ test('what is no manifest, or has no media type, is refused', async () => {
     [{ 'content-type': ociManifest }, 'not json'],
     [{ 'content-type': ociManifest }, ''],
     [{ 'content-type': 'no media type' }, image.manifest],
-    [{}, image.manifest],
+    [{}, '{}'],
+    [{}, 'not json'],
   ] as const) {
     const refused = await admin.ask('PUT', 'hello/manifests/bad', { headers, body })
     assert.equal(refused.status, 400)

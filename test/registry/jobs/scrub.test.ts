@@ -5,7 +5,7 @@ import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promise
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
-import { encodedOf, type Digest } from '../../../registry/domain/digest.ts'
+import { encodedOf, parseDigest, type Digest } from '../../../registry/domain/digest.ts'
 import { checkBlob, type BlobCheck } from '../../../registry/jobs/blob-check.ts'
 import { Pace } from '../../../registry/jobs/pace.ts'
 import { scrub, type Scrubbed } from '../../../registry/jobs/scrub.ts'
@@ -16,6 +16,7 @@ import { filesystemQuarantine } from '../../../registry/storage/filesystem-quara
 import { openSqliteMetadata } from '../../../registry/storage/sqlite-metadata.ts'
 import { keep, sha256, streamOf, upload, commit } from '../../contracts/blob-store.ts'
 import { ref } from '../../contracts/metadata-store.ts'
+import { schema1Image } from '../../helpers/schema1-image.ts'
 import { rot } from '../../helpers/rot.ts'
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
 import { noTinyFilesystem, tinyFilesystem } from '../../helpers/tiny-filesystem.ts'
@@ -146,6 +147,14 @@ test('a manifest that rotted in the database is told, and right when it is pushe
   world.sql("update manifests set bytes = cast('manifesT' as blob)")
   assert.deepEqual((await world.scrub()).wrongManifests, [{ of: app, digest: sha256('manifest') }])
   await world.putManifest('manifest', ['hello'])
+  assert.deepEqual((await world.scrub()).wrongManifests, [])
+})
+
+test('a signed manifest of schema 1 is right when what was signed is', async () => {
+  await using world = await openWorld()
+  const { manifest: bytes, mediaType, digest } = schema1Image('old')
+  const nothing = { blobs: [], entries: [], subject: undefined, artifactType: undefined }
+  await world.metadata.putManifest(app, { digest: parseDigest(digest), mediaType, bytes }, nothing, [])
   assert.deepEqual((await world.scrub()).wrongManifests, [])
 })
 

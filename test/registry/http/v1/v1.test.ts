@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
 import { after, test } from 'node:test'
+import { LayerChecksums } from '../../../../registry/repositories/local/layer-checksums.ts'
 import { startTestRegistry } from '../../../helpers/registry.ts'
 import type { Answer, RegistryClient } from '../../../helpers/registry-client.ts'
 import { payloadSum, pushV1, pushV1Image, v1Image, type V1TestImage } from '../../../helpers/v1-client.ts'
@@ -100,6 +102,40 @@ test('a layer that broke off is gone on with, by a range that ends one beyond th
   assert.deepEqual(rest.body, layer.subarray(10))
   const nothing = await ask(`bytes=${layer.length}-${layer.length}`)
   assert.deepEqual([nothing.status, nothing.headers['content-length'], nothing.body.length], [416, '0', 0])
+})
+
+test('what is in a layer, and what it changes, is listed', async () => {
+  const paths = async (id: string) =>
+    ((await anonymous.ask('GET', `images/${id}/files`)).json() as readonly (readonly unknown[])[]).map(([path]) => path)
+  assert.deepEqual(await paths(top.id), ['/file of top'])
+  const diff = (await anonymous.ask('GET', `images/${top.id}/diff`)).json() as Record<string, object>
+  assert.deepEqual(
+    Object.entries(diff).map(([kind, files]) => [kind, Object.keys(files)]),
+    [
+      ['deleted', []],
+      ['changed', []],
+      ['created', ['/file of top']],
+    ],
+  )
+})
+
+test('a tarsum that was sent is verified', async () => {
+  const image = v1Image('summed')
+  await admin.ask('PUT', 'repositories/acme/summed/', { body: JSON.stringify([{ id: image.id }]) })
+  await admin.ask('PUT', `images/${image.id}/json`, { body: image.json })
+  await admin.ask('PUT', `images/${image.id}/layer`, { body: image.layer })
+  const finish = (tarsum: string) =>
+    admin.ask('PUT', `images/${image.id}/checksum`, {
+      headers: { 'x-docker-checksum': tarsum, 'x-docker-checksum-payload': image.payload },
+    })
+  for (const version of ['tarsum+', 'tarsum.v1+'])
+    assert.match(
+      errorOf(await finish(`${version}sha256:${'0'.repeat(64)}`)),
+      /^Checksum mismatch: X-Docker-Checksum says/,
+    )
+  const sums = new LayerChecksums(Buffer.from(image.json))
+  for await (const _chunk of sums.watch(Readable.from([image.layer]))) continue
+  assert.equal((await finish((await sums.finish()).tarsums?.v0 ?? '')).status, 200)
 })
 
 test('one-component names are in library, however they are asked for', async () => {

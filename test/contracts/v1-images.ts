@@ -145,6 +145,28 @@ export function v1ImagesContract(setUp: () => Promise<V1ImagesFixture>): void {
     assert.equal(await store.findBlob(app, layerOf(top).digest), undefined)
   })
 
+  contract('a layer that another one takes the place of has its time of grace from then on', async (store, fixture) => {
+    const send = async (content: string) => {
+      await store.linkBlob(app, sha256(content), 5)
+      await store.setPushedLayer(push, base, { ...layerOf(base), digest: sha256(content), tarsumV1: undefined })
+    }
+    const isThere = async (content: string) => (await store.findBlob(app, sha256(content))) !== undefined
+    await store.announceV1(push, [base.id])
+    await store.setPushedJson(push, base.id, base.json)
+    await send('first')
+    await collect(store)
+    fixture.at('2026-01-02')
+    await send('second')
+    await collect(store, '2026-01-01T12:00')
+    assert.equal(await isThere('first'), true)
+    await collect(store)
+    assert.deepEqual([await isThere('first'), await isThere('second')], [false, true])
+
+    await store.setPushedJson(push, base.id, image('a', undefined, { comment: 'another' }).json)
+    await collect(store)
+    assert.equal(await isThere('second'), false)
+  })
+
   contract(
     'a push that nobody goes on with is forgotten, and what it has brought becomes garbage',
     async (store, fixture) => {

@@ -168,6 +168,27 @@ export function v1ImagesContract(setUp: () => Promise<V1ImagesFixture>): void {
   })
 
   contract(
+    'a layer that a push has put another one in the place of, or begun anew without, is garbage',
+    async (store) => {
+      const [first, second] = [sha256('first'), sha256('second')]
+      const changed = image('a', undefined, { comment: 'not what it was' })
+      await store.announceV1(push, [base.id])
+      await store.setPushedJson(push, base.id, base.json)
+      for (const digest of [first, second]) {
+        await store.linkBlob(app, digest, 5)
+        await store.setPushedLayer(push, base, { ...layerOf(base), digest, tarsumV1: undefined })
+        await collect(store)
+        assert.deepEqual(await store.findBlob(app, digest), { size: 5 })
+      }
+      assert.equal(await store.findBlob(app, first), undefined)
+
+      await store.setPushedJson(push, base.id, changed.json)
+      await collect(store)
+      assert.equal(await store.findBlob(app, second), undefined)
+    },
+  )
+
+  contract(
     'a push that nobody goes on with is forgotten, and what it has brought becomes garbage',
     async (store, fixture) => {
       await store.announceV1(push, [base.id, top.id])

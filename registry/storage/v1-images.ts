@@ -53,8 +53,9 @@ export interface V1Images {
   expireV1Pushes(since: Date, limit: number): Promise<number>
 
   /**
-   * The image is complete. Throws MANIFEST_BLOB_UNKNOWN when the image name has not its layer or its parent, CONFLICT when the repository
-   * has another content by this id.
+   * The image is complete. Where the repository has it with the same files in other bytes, it is these that the image name comes to have.
+   * Throws MANIFEST_BLOB_UNKNOWN when the image name has not its layer or its parent, CONFLICT when the repository has another content by
+   * this id.
    */
   putV1Image(of: ImageRef, image: V1Image, layer: V1Layer): Promise<void>
   /** Gives an image name the image and its ancestors that another one has. False when that has them not. */

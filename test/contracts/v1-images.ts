@@ -66,6 +66,8 @@ export function v1ImagesContract(setUp: () => Promise<V1ImagesFixture>): void {
     })
     await assert.rejects(store.putV1Image(other, base, { ...another, tarsum: undefined }), { code: 'CONFLICT' })
     await store.putV1Image(other, base, another)
+    const layers = (await store.findV1Images(key, base.id)).map(({ layer }) => layer)
+    assert.deepEqual(layers, [layerOf(base), layerOf(base)], 'the bytes that came first are those of the image')
     const renamed = image('a', undefined, { comment: 'not what it was' })
     await store.linkBlob(other, layerOf(renamed).digest, 5)
     await assert.rejects(store.putV1Image(other, renamed, layerOf(renamed)), { code: 'CONFLICT' })

@@ -24,8 +24,8 @@ export interface V1Pusher extends V1Reader {
   /** Its name; empty for anonymous. */
   readonly principal: string
   mayDeploy(image: ImageName): Promise<boolean>
-  /** Whether it may read no tag at all of the image name: it then comes to nothing by naming what is there. */
-  readsNothing(image: ImageName): Promise<boolean>
+  /** Whether it may name the image in what it pushes to the image name that has it. */
+  mayBuildOn(image: ImageName, digest: Digest): Promise<boolean>
 }
 
 /** What a client says that the sums of an image are; undefined where it says nothing. */
@@ -161,13 +161,13 @@ export class V1Repository {
   }
 
   /**
-   * Whether one of these is in the image name, and the pusher may build on it: because it may read it, or has sent the same itself. Else
+   * Whether one of these is in the image name, and the pusher may build on it: by its rights, or because it has sent the same itself. Else
    * whoever may push a part of an image name would come to what others keep there.
    */
   async #isUsable(kept: readonly KeptV1Image[], { image }: Pick<ImageRef, 'image'>, by: V1Pusher): Promise<boolean> {
     const there = kept.find(({ of }) => of.image === image)
     if (!there) return false
-    if ((await by.mayRead(image, there.digest)) || (await by.readsNothing(image))) return true
+    if (await by.mayBuildOn(image, there.digest)) return true
     const sent = await this.#metadata.findPushedV1(this.key, there.id, by.principal)
     return sent.some(({ push, layer }) => push.image === image && layer !== undefined && isSame(layer, there.layer))
   }

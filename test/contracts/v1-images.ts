@@ -57,6 +57,16 @@ export function v1ImagesContract(setUp: () => Promise<V1ImagesFixture>): void {
     assert.deepEqual(ids(await store.listV1Images(app, base.id, 9)), [top.id])
   })
 
+  contract('an image of which only the JSON was there, by the V2 API, becomes one', async (store) => {
+    const manifest = { digest: base.digest, mediaType: v1ImageType, bytes: base.json }
+    const contents = { blobs: [], entries: [], subject: undefined, artifactType: undefined }
+    await store.putManifest(app, manifest, contents, [parseTag('v1')])
+    await put(store, app, base)
+    await collect(store)
+    assert.deepEqual(ids(await store.v1Ancestry(app, base.id)), [base.id])
+    assert.deepEqual(await store.findBlob(app, layerOf(base).digest), { size: 5 })
+  })
+
   contract('an id stands for one content in a repository, in whatever compression its layer is', async (store) => {
     await put(store, app, base)
     await store.linkBlob(other, sha256('another layer'), 5)

@@ -4,7 +4,7 @@ import { RegistryError } from '../domain/errors.ts'
 import type { ManifestContents } from '../domain/manifest.ts'
 import type { ImageName, RepositoryKey } from '../domain/names.ts'
 import { v1ImageType, type V1Image, type V1ImageId } from '../domain/v1-image.ts'
-import type { MetadataDatabase } from './metadata-schema.ts'
+import type { BlobState, MetadataDatabase } from './metadata-schema.ts'
 import type { ImageRef } from './metadata-store.ts'
 import { linkBlob } from './sql-blob-links.ts'
 import { ensureImageId, findImageId } from './sql-image-id.ts'
@@ -20,8 +20,10 @@ export function sqlV1Images(db: MetadataDatabase, now: () => Date): KeptImages {
   return {
     putV1Image: (of, image, layer) =>
       db.transaction().execute(async (db) => {
-        await refuseOtherContent(db, of.repository, image, layer)
-        await keepImage(db, await ensureImageId(db, of), image, layer, now().toISOString())
+        const at = now().toISOString()
+        const kept = await layerKeptInstead(db, of.repository, image, layer)
+        if (kept) await linkBlob(db, of, kept, at, {})
+        await keepImage(db, await ensureImageId(db, of), image, kept ?? layer, at)
       }),
 
     copyV1Images: (to, from, id) =>
@@ -151,18 +153,26 @@ async function contentsOf(
   return { blobs: [layer.digest], entries, subject: undefined, artifactType: undefined }
 }
 
-/** The same files in another compression are the same content. */
-async function refuseOtherContent(
+/**
+ * What the repository has in place of the layer: the same files in another compression are the same content, and the bytes that came first stay. Tarsum
+ * says nothing of extended attributes, or of the order of files, so who pushes an image once more would change what others pull. Undefined:
+ * nothing, or nothing that is still good. Throws CONFLICT.
+ */
+async function layerKeptInstead(
   db: MetadataDatabase,
   repository: RepositoryKey,
   { id, digest }: V1Image,
-  { digest: layer, tarsum = '' }: V1Layer,
-): Promise<void> {
-  const other = sql`select 1 from v1_images v cross join images i
-    where v.id = ${id} and i.id = v.image_id and i.repository = ${repository}
-      and (v.digest <> ${digest} or (v.layer <> ${layer} and (v.tarsum is null or v.tarsum <> ${tarsum})))
-    limit 1`
-  if ((await other.execute(db)).rows.length === 0) return
+  layer: V1Layer,
+): Promise<KeptV1Image['layer'] | undefined> {
+  const find = (which: ReturnType<typeof sql>) =>
+    sql<Row & { readonly state: BlobState }>`select ${columns}, b.state
+    from v1_images v cross join images i ${joins}
+    where v.id = ${id} and i.id = v.image_id and i.repository = ${repository} ${which} limit 1`.execute(db)
+  const [row] = [...(await find(sql`and b.state = 'kept'`)).rows, ...(await find(sql``)).rows]
+  if (!row) return undefined
+  const there = keptImage(row).layer
+  const isSame = there.digest === layer.digest || (there.tarsum !== undefined && there.tarsum === layer.tarsum)
+  if (row.digest === digest && isSame) return there.digest === layer.digest || row.state !== 'kept' ? undefined : there
   throw new RegistryError('CONFLICT', {
     message: `the repository ${repository} has the image ${id} with another content: give the image a new id by building it again`,
     detail: { id },

@@ -77,6 +77,8 @@ export function v1ImagesContract(setUp: () => Promise<V1ImagesFixture>): void {
     })
     await assert.rejects(store.putV1Image(other, base, { ...another, tarsum: undefined }), { code: 'CONFLICT' })
     await store.putV1Image(other, base, another)
+    const layers = (await store.findV1Images(key, base.id)).map(({ layer }) => layer)
+    assert.deepEqual(layers, [layerOf(base), layerOf(base)], 'the bytes that came first are those of the image')
     const renamed = image('a', undefined, { comment: 'not what it was' })
     await store.linkBlob(other, layerOf(renamed).digest, 5)
     await assert.rejects(store.putV1Image(other, renamed, layerOf(renamed)), { code: 'CONFLICT' })
@@ -142,7 +144,7 @@ export function v1ImagesContract(setUp: () => Promise<V1ImagesFixture>): void {
     await put(store, app, base)
     await store.linkBlob(app, layerOf(top).digest, 5)
     await store.setPushedJson(push, top.id, top.json)
-    await store.setPushedLayer(push, top, { ...layerOf(top), tarsumV1: undefined })
+    await store.setPushedLayer(push, top, { ...layerOf(top), tarsumV1: undefined, isTarsumCertain: true })
     await collect(store)
     assert.equal((await store.findV1Images(key, base.id)).length, 1)
     assert.deepEqual(await store.findBlob(app, layerOf(top).digest), { size: 5 })
@@ -156,6 +158,33 @@ export function v1ImagesContract(setUp: () => Promise<V1ImagesFixture>): void {
     assert.equal(await store.findBlob(app, layerOf(top).digest), undefined)
   })
 
+  contract('a layer that another one takes the place of has its time of grace from then on', async (store, fixture) => {
+    const send = async (content: string) => {
+      await store.linkBlob(app, sha256(content), 5)
+      await store.setPushedLayer(push, base, {
+        ...layerOf(base),
+        digest: sha256(content),
+        tarsumV1: undefined,
+        isTarsumCertain: true,
+      })
+    }
+    const isThere = async (content: string) => (await store.findBlob(app, sha256(content))) !== undefined
+    await store.announceV1(push, [base.id])
+    await store.setPushedJson(push, base.id, base.json)
+    await send('first')
+    await collect(store)
+    fixture.at('2026-01-02')
+    await send('second')
+    await collect(store, '2026-01-01T12:00')
+    assert.equal(await isThere('first'), true)
+    await collect(store)
+    assert.deepEqual([await isThere('first'), await isThere('second')], [false, true])
+
+    await store.setPushedJson(push, base.id, image('a', undefined, { comment: 'another' }).json)
+    await collect(store)
+    assert.equal(await isThere('second'), false)
+  })
+
   contract(
     'a layer that a push has put another one in the place of, or begun anew without, is garbage',
     async (store) => {
@@ -165,7 +194,7 @@ export function v1ImagesContract(setUp: () => Promise<V1ImagesFixture>): void {
       await store.setPushedJson(push, base.id, base.json)
       for (const digest of [first, second]) {
         await store.linkBlob(app, digest, 5)
-        await store.setPushedLayer(push, base, { ...layerOf(base), digest, tarsumV1: undefined })
+        await store.setPushedLayer(push, base, { ...layerOf(base), digest, tarsumV1: undefined, isTarsumCertain: true })
         await collect(store)
         assert.deepEqual(await store.findBlob(app, digest), { size: 5 })
       }
@@ -197,7 +226,7 @@ export function v1ImagesContract(setUp: () => Promise<V1ImagesFixture>): void {
   contract(
     'an image comes in step by step, and only where it has been announced by the same principal',
     async (store, fixture) => {
-      const layer = { ...layerOf(base), tarsumV1: 'tarsum.v1+sha256:01' }
+      const layer = { ...layerOf(base), tarsumV1: 'tarsum.v1+sha256:01', isTarsumCertain: true }
       assert.equal(await store.setPushedJson(push, base.id, base.json), false)
       await store.announceV1(push, [base.id])
       assert.equal(await store.setPushedLayer(push, base, layer), false)

@@ -25,7 +25,6 @@ export type Converted = { readonly payload: Uint8Array } | { readonly problem: s
 export function schema1FromConfig({ name, tag, config, layers }: Convertible): Converted {
   const body = parseJson(config)
   if (!('value' in body) || !isObject(body.value)) return { problem: 'its configuration is no JSON object' }
-  const members = rawMembers(new TextDecoder().decode(config))
   const { architecture = '' } = body.value
   if (typeof architecture !== 'string') return { problem: 'its configuration has an architecture that is no text' }
   const history = historyIn(body.value)
@@ -35,7 +34,8 @@ export function schema1FromConfig({ name, tag, config, layers }: Convertible): C
   const listed = Array.isArray(diffIds) ? diffIds.length : 0
   if (listed !== layers.length || filled !== layers.length)
     return { problem: `it has ${layers.length} layers, its configuration ${listed}, and its history ${filled}` }
-  const chain = chainOf(history.steps, layers, { text: Buffer.from(config).toString(), members })
+  const text = new TextDecoder().decode(config)
+  const chain = chainOf(history.steps, layers, { text, members: rawMembers(text) })
   return { payload: writeSchema1({ name, tag, architecture, layers: chain.toReversed() }) }
 }
 

@@ -3,8 +3,10 @@ import { hash } from 'node:crypto'
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { gzipSync } from 'node:zlib'
 import { after, test } from 'node:test'
 import { LayerChecksums } from '../../../../registry/repositories/local/layer-checksums.ts'
+import { layerTar } from '../../../helpers/layer-tar.ts'
 import { startTestRegistry } from '../../../helpers/registry.ts'
 import type { Answer, RegistryClient } from '../../../helpers/registry-client.ts'
 import { payloadSum, pushV1, pushV1Image, v1Image, type V1TestImage } from '../../../helpers/v1-client.ts'
@@ -152,6 +154,19 @@ test('a tarsum that was sent is verified', async () => {
   assert.equal((await finish((await sums.finish()).tarsums?.v0 ?? '')).status, 200)
 })
 
+test('of files without a time docker may have summed another one: the payload is proof enough', async () => {
+  const image = v1Image('timeless')
+  const layer = gzipSync(layerTar([{ name: 'old', content: 'of 1969', mtime: 0 }]))
+  const headers = {
+    'x-docker-checksum': `tarsum+sha256:${'0'.repeat(64)}`,
+    'x-docker-checksum-payload': payloadSum(image.json, layer),
+  }
+  await admin.ask('PUT', 'repositories/acme/timeless/', { body: JSON.stringify([{ id: image.id }]) })
+  await admin.ask('PUT', `images/${image.id}/json`, { body: image.json })
+  await admin.ask('PUT', `images/${image.id}/layer`, { body: layer })
+  assert.equal((await admin.ask('PUT', `images/${image.id}/checksum`, { headers })).status, 200)
+})
+
 test('one-component names are in library, however they are asked for', async () => {
   await pushV1(admin, 'ubuntu', 'latest', [base])
   for (const name of ['ubuntu', 'library/ubuntu'])
@@ -239,6 +254,19 @@ test('an id stands for one content', async () => {
   const answer = await admin.ask('PUT', `images/${base.id}/json`, { body: other.json })
   assert.equal(answer.status, 409)
   assert.match(errorOf(answer), /with another content$/)
+})
+
+test('nobody changes what others pull by sending an image again with other extended attributes', async () => {
+  const image = v1Image('with attributes')
+  await pushV1(admin, 'acme/attributes', '1', [image])
+  const archive = (records: Readonly<Record<string, string>>) =>
+    gzipSync(layerTar([{ name: 'file of with attributes', content: 'content of with attributes', records }]))
+  const layer = archive({ 'SCHILY.xattr.security.capability': 'all' })
+  // A name that comes before the other one.
+  await admin.ask('PUT', 'repositories/aaa/attributes/', { body: JSON.stringify([{ id: image.id }]) })
+  await pushV1Image(admin, { ...image, layer, payload: payloadSum(image.json, layer) })
+  await admin.ask('PUT', 'repositories/aaa/attributes/tags/1', { body: JSON.stringify(image.id) })
+  assert.deepEqual((await admin.ask('GET', `images/${image.id}/layer`)).body, image.layer)
 })
 
 test('an image of 16 digits is an image', async () => {

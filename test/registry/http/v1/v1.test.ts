@@ -204,13 +204,19 @@ test('an image is visible when its checksum is, and then never changes', async (
   assert.match(errorOf(wrong), /^Checksum mismatch/)
   assert.deepEqual((await ask('PUT', 'checksum', undefined, sums)).json(), true)
   assert.equal((await ask('GET', 'json')).status, 200)
-  for (const [part, body] of [
-    ['json', image.json],
-    ['checksum', ''],
-  ] as const) {
-    const again = await ask('PUT', part, body, sums)
-    assert.deepEqual([again.status, errorOf(again)], [409, 'Image already exists'])
-  }
+  const again = await ask('PUT', 'json', image.json)
+  assert.deepEqual([again.status, errorOf(again)], [409, 'Image already exists'])
+})
+
+test('of two who push the same image at the same time neither is told to give up', async () => {
+  const image = v1Image('raced')
+  const headers = { 'x-docker-checksum-payload': image.payload }
+  await admin.ask('PUT', 'repositories/acme/raced/', { body: JSON.stringify([{ id: image.id }]) })
+  for (const _each of ['one', 'other'])
+    for (const part of ['json', 'layer'] as const)
+      assert.equal((await admin.ask('PUT', `images/${image.id}/${part}`, { body: image[part] })).status, 200)
+  for (const _each of ['one', 'other'])
+    assert.equal((await admin.ask('PUT', `images/${image.id}/checksum`, { headers })).status, 200)
 })
 
 test('a push that broke off is repeated, from the JSON on', async () => {

@@ -4,7 +4,7 @@ import { RegistryError } from '../domain/errors.ts'
 import type { ManifestContents } from '../domain/manifest.ts'
 import type { ImageName, RepositoryKey } from '../domain/names.ts'
 import { v1ImageType, type V1Image, type V1ImageId } from '../domain/v1-image.ts'
-import type { MetadataDatabase } from './metadata-schema.ts'
+import type { BlobState, MetadataDatabase } from './metadata-schema.ts'
 import type { ImageRef } from './metadata-store.ts'
 import { linkBlob } from './sql-blob-links.ts'
 import { ensureImageId, findImageId } from './sql-image-id.ts'
@@ -20,8 +20,10 @@ export function sqlV1Images(db: MetadataDatabase, now: () => Date): KeptImages {
   return {
     putV1Image: (of, image, layer) =>
       db.transaction().execute(async (db) => {
-        await refuseOtherContent(db, of.repository, image, layer)
-        await keepImage(db, await ensureImageId(db, of), image, layer, now().toISOString())
+        const at = now().toISOString()
+        const kept = await layerKeptInstead(db, of.repository, image, layer)
+        if (kept) await linkBlob(db, of, kept, at, {})
+        await keepImage(db, await ensureImageId(db, of), image, kept ?? layer, at)
       }),
 
     copyV1Images: (to, from, id) =>
@@ -105,15 +107,19 @@ async function keepImage(
   layer: V1Layer,
   at: string,
 ): Promise<void> {
-  const { id, digest, parent } = image
+  const { id, digest, parent = null } = image
   const manifest = { digest, mediaType: v1ImageType, bytes: image.json }
-  if (!(await isKept(db, imageId, manifest))) {
+  // While the repository spoke the V2 API, somebody may have pushed the JSON alone.
+  const isThere = (await isKept(db, imageId, manifest)) && (await digestOfId(db, imageId, id)) !== undefined
+  if (!isThere) {
     await keepManifest(db, imageId, manifest, await contentsOf(db, imageId, image, layer), at)
     await refuseMissing(db, imageId, digest)
     const { digest: blob, checksum, tarsum = null } = layer
+    const known = { digest, parent, layer: blob, checksum, tarsum }
     await db
       .insertInto('v1_images')
-      .values({ image_id: imageId, id, digest, parent: parent ?? null, layer: blob, checksum, tarsum })
+      .values({ image_id: imageId, id, ...known })
+      .onConflict((same) => same.columns(['image_id', 'id']).doUpdateSet(known))
       .execute()
   }
   await reviewManifest(db, imageId, digest, at)
@@ -128,26 +134,33 @@ async function contentsOf(
 ): Promise<ManifestContents> {
   const entries: Digest[] = []
   if (parent !== undefined) {
-    const found = db.selectFrom('v1_images').where('image_id', '=', imageId).where('id', '=', parent).select('digest')
-    const row = await found.executeTakeFirst()
-    if (!row) throw new RegistryError('MANIFEST_BLOB_UNKNOWN', { message: 'Image depends on a non existing parent' })
-    entries.push(row.digest)
+    const found = await digestOfId(db, imageId, parent)
+    if (!found) throw new RegistryError('MANIFEST_BLOB_UNKNOWN', { message: 'Image depends on a non existing parent' })
+    entries.push(found)
   }
   return { blobs: [layer.digest], entries, subject: undefined, artifactType: undefined }
 }
 
-/** The same files in another compression are the same content. */
-async function refuseOtherContent(
+/**
+ * What the repository has in place of the layer: the same files in another compression are the same content, and the bytes that came first stay. Tarsum
+ * says nothing of extended attributes, or of the order of files, so who pushes an image once more would change what others pull. Undefined:
+ * nothing, or nothing that is still good. Throws CONFLICT.
+ */
+async function layerKeptInstead(
   db: MetadataDatabase,
   repository: RepositoryKey,
   { id, digest }: V1Image,
-  { digest: layer, tarsum = '' }: V1Layer,
-): Promise<void> {
-  const other = sql`select 1 from v1_images v cross join images i
-    where v.id = ${id} and i.id = v.image_id and i.repository = ${repository}
-      and (v.digest <> ${digest} or (v.layer <> ${layer} and (v.tarsum is null or v.tarsum <> ${tarsum})))
-    limit 1`
-  if ((await other.execute(db)).rows.length === 0) return
+  layer: V1Layer,
+): Promise<KeptV1Image['layer'] | undefined> {
+  const find = (which: ReturnType<typeof sql>) =>
+    sql<Row & { readonly state: BlobState }>`select ${columns}, b.state
+    from v1_images v cross join images i ${joins}
+    where v.id = ${id} and i.id = v.image_id and i.repository = ${repository} ${which} limit 1`.execute(db)
+  const [row] = [...(await find(sql`and b.state = 'kept'`)).rows, ...(await find(sql``)).rows]
+  if (!row) return undefined
+  const there = keptImage(row).layer
+  const isSame = there.digest === layer.digest || (there.tarsum !== undefined && there.tarsum === layer.tarsum)
+  if (row.digest === digest && isSame) return there.digest === layer.digest || row.state !== 'kept' ? undefined : there
   throw new RegistryError('CONFLICT', {
     message: `the repository ${repository} has the image ${id} with another content: give the image a new id by building it again`,
     detail: { id },
@@ -158,7 +171,11 @@ async function refuseOtherContent(
 export async function findV1Digest(db: MetadataDatabase, of: ImageRef, id: V1ImageId) {
   const imageId = await findImageId(db, of)
   if (imageId === undefined) return undefined
+  const digest = await digestOfId(db, imageId, id)
+  return digest && { imageId, digest }
+}
+
+async function digestOfId(db: MetadataDatabase, imageId: number, id: V1ImageId): Promise<Digest | undefined> {
   const row = db.selectFrom('v1_images').where('image_id', '=', imageId).where('id', '=', id).select('digest')
-  const found = await row.executeTakeFirst()
-  return found && { imageId, digest: found.digest }
+  return (await row.executeTakeFirst())?.digest
 }

@@ -39,7 +39,10 @@ export interface PushedV1Image {
  * An id stands for one content in a repository, whichever image names have it. Each method is one transaction.
  */
 export interface V1Images {
-  /** From now on, until the push ends, garbage collection leaves alone what of these images is in the image name. */
+  /**
+   * From now on, until the push ends, garbage collection leaves alone what of these images is in the image name, or in others of the
+   * repository, from which it may be copied.
+   */
   announceV1(push: V1Push, ids: readonly V1ImageId[]): Promise<void>
   /** The image names that the principal has announced the image for, the latest first. */
   findPushedV1(repository: RepositoryKey, id: V1ImageId, principal: string): Promise<readonly PushedV1Image[]>
@@ -53,8 +56,9 @@ export interface V1Images {
   expireV1Pushes(since: Date, limit: number): Promise<number>
 
   /**
-   * The image is complete. Throws MANIFEST_BLOB_UNKNOWN when the image name has not its layer or its parent, CONFLICT when the repository
-   * has another content by this id.
+   * The image is complete. Where the repository has it with the same files in other bytes, it is these that the image name comes to have.
+   * Throws MANIFEST_BLOB_UNKNOWN when the image name has not its layer or its parent, CONFLICT when the repository has another content by
+   * this id.
    */
   putV1Image(of: ImageRef, image: V1Image, layer: V1Layer): Promise<void>
   /** Gives an image name the image and its ancestors that another one has. False when that has them not. */

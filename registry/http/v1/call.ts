@@ -7,7 +7,7 @@ import { userOf, type Caller } from '../../identity/authenticate.ts'
 import type { V1Pusher, V1Repository } from '../../repositories/local/v1-repository.ts'
 import { isReachable } from '../../repositories/reachable.ts'
 import type { Services } from '../services.ts'
-import { tagsAllowed } from '../v2/access.ts'
+import { tagsAllowed, tagsToNameFrom } from '../v2/access.ts'
 import type { V1Address } from './address.ts'
 import type { V1Kind, V1Resource } from './resource.ts'
 
@@ -46,7 +46,10 @@ export function pusherOf({ services, caller, repository }: RepositoryCall): V1Pu
     mayRead: async (image: ImageName, digest: Digest) =>
       isReachable(repository.local, { image }, digest, await tags('read', image)),
     mayDeploy: async (image) => (await tags('deploy', image)).extent !== 'none',
-    readsNothing: async (image) => (await tags('read', image)).extent === 'none',
+    mayBuildOn: async (image, digest) => {
+      const push = { services, caller, repository: repository.local, image, allowed: await tags('deploy', image) }
+      return isReachable(repository.local, { image }, digest, await tagsToNameFrom(push))
+    },
   }
 }
 

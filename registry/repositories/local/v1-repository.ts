@@ -5,7 +5,7 @@ import { parseV1Image, type V1Image, type V1ImageId } from '../../domain/v1-imag
 import type { UploadId } from '../../domain/upload-id.ts'
 import type { BlobStore } from '../../storage/blob-store.ts'
 import type { MayTake } from '../../storage/metadata-store.ts'
-import type { KeptV1Image, PushedV1Image, V1Images, V1Layer, V1Push } from '../../storage/v1-images.ts'
+import type { KeptV1Image, PushedV1Image, V1Images, V1Push } from '../../storage/v1-images.ts'
 import { blobOf } from '../kept-blobs.ts'
 import type { BlobHandle } from '../repository.ts'
 import { LayerChecksums, type LayerSums } from './layer-checksums.ts'
@@ -24,8 +24,8 @@ export interface V1Pusher extends V1Reader {
   /** Its name; empty for anonymous. */
   readonly principal: string
   mayDeploy(image: ImageName): Promise<boolean>
-  /** Whether it may read no tag at all of the image name: it then comes to nothing by naming what is there. */
-  readsNothing(image: ImageName): Promise<boolean>
+  /** Whether it may name the image in what it pushes to the image name that has it. */
+  mayBuildOn(image: ImageName, digest: Digest): Promise<boolean>
 }
 
 /** What a client says that the sums of an image are; undefined where it says nothing. */
@@ -102,7 +102,7 @@ export class V1Repository {
     if (kept.some(({ digest }) => digest !== image.digest)) throw otherContent(this.key, image.id)
     if (await this.#isUsable(kept, push, by)) throw alreadyThere(image.id)
     await this.#ensureParent(push, image, by)
-    await this.#metadata.setPushedJson(push, image.id, image.json)
+    if (!(await this.#metadata.setPushedJson(push, image.id, image.json))) throw notAnnounced(image.id)
   }
 
   /** Throws MANIFEST_UNKNOWN when the JSON has not come before; STORAGE_FULL, DENIED by the quota. */
@@ -161,26 +161,22 @@ export class V1Repository {
   }
 
   /**
-   * Whether one of these is in the image name, and the pusher may build on it: because it may read it, or has sent the same itself. Else
+   * Whether one of these is in the image name, and the pusher may build on it: by its rights, or because it has sent the same itself. Else
    * whoever may push a part of an image name would come to what others keep there.
    */
   async #isUsable(kept: readonly KeptV1Image[], { image }: Pick<ImageRef, 'image'>, by: V1Pusher): Promise<boolean> {
     const there = kept.find(({ of }) => of.image === image)
     if (!there) return false
-    if ((await by.mayRead(image, there.digest)) || (await by.readsNothing(image))) return true
+    if (await by.mayBuildOn(image, there.digest)) return true
     const sent = await this.#metadata.findPushedV1(this.key, there.id, by.principal)
-    return sent.some(({ push, layer }) => push.image === image && layer !== undefined && isSame(layer, there.layer))
+    return sent.some((pushed) => pushed.push.image === image && isSame(pushed, there))
   }
 
   /** The image name that it is being pushed to. */
   async #pushed(id: V1ImageId, by: V1Pusher): Promise<PushedV1Image> {
     for (const pushed of await this.#metadata.findPushedV1(this.key, id, by.principal))
       if (await by.mayDeploy(pushed.push.image)) return pushed
-    throw new RegistryError('MANIFEST_INVALID', {
-      message:
-        'This image does not belong to the repository: announce it by PUT /v1/repositories/<name>/ first, as docker push does',
-      detail: { id },
-    })
+    throw notAnnounced(id)
   }
 
   async #keepLayer(
@@ -225,9 +221,18 @@ export function imageUnknown(id: string): RegistryError {
   return new RegistryError('MANIFEST_UNKNOWN', { message: 'Image not found', detail: { id } })
 }
 
-/** The same files may be there in another compression. */
-function isSame(one: V1Layer, other: V1Layer): boolean {
-  return one.digest === other.digest || (one.tarsum !== undefined && one.tarsum === other.tarsum)
+function notAnnounced(id: V1ImageId): RegistryError {
+  return new RegistryError('MANIFEST_INVALID', {
+    message:
+      'This image does not belong to the repository: announce it by PUT /v1/repositories/<name>/ first, as docker push does',
+    detail: { id },
+  })
+}
+
+/** Of what was sent and what is kept. The same files may be there in another compression. */
+function isSame({ json, layer }: PushedV1Image, kept: KeptV1Image): boolean {
+  if (!json || !layer || parseV1Image(json).digest !== kept.digest) return false
+  return layer.digest === kept.layer.digest || (layer.tarsum !== undefined && layer.tarsum === kept.layer.tarsum)
 }
 
 function otherContent(key: RepositoryKey, id: V1ImageId): RegistryError {

@@ -208,6 +208,19 @@ test('who may push a part of an image name comes to nothing that others keep the
   assert.equal((await developer.ask('PUT', `images/${child.id}/json`, { body: child.json })).status, 400)
 })
 
+test('a token that is good for a push alone leads to nothing that its owner may not read', async () => {
+  const operator = registry.anonymous.as({ name: 'operator', password })
+  const hidden = topOf('library/app', 'latest')
+  assert.equal((await at(operator, 'old').ask('GET', `images/${hidden.id}/json`)).status, 404)
+  const token = await operator.at('/v2').token('repository:old/library/app:push')
+  const pusher = at(registry.anonymous.withToken(token), 'old')
+  const tagged = await pusher.ask('PUT', 'repositories/library/app/tags/mine', { body: JSON.stringify(hidden.id) })
+  assert.equal(tagged.status, 404)
+  const known = JSON.stringify(topOf('library/app', 'v1').id)
+  assert.equal((await pusher.ask('PUT', 'repositories/library/app/tags/mine', { body: known })).status, 200)
+  await at(operator, 'old').ask('DELETE', 'repositories/library/app/tags/mine')
+})
+
 test('who may read nothing pushes on top of what is there, and what it sends again is no other content', async () => {
   const blind = at(registry.anonymous.as({ name: 'blind', password }), 'old')
   const top = topOf('library/app', 'v1')

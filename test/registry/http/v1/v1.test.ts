@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
+import { rename } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { gzipSync } from 'node:zlib'
 import { after, test } from 'node:test'
 import { LayerChecksums } from '../../../../registry/repositories/local/layer-checksums.ts'
+import { layerTar } from '../../../helpers/layer-tar.ts'
 import { startTestRegistry } from '../../../helpers/registry.ts'
 import type { Answer, RegistryClient } from '../../../helpers/registry-client.ts'
 import { payloadSum, pushV1, pushV1Image, v1Image, type V1TestImage } from '../../../helpers/v1-client.ts'
@@ -102,6 +107,17 @@ test('a layer that broke off is gone on with, by a range that ends one beyond th
   assert.deepEqual(rest.body, layer.subarray(10))
   const nothing = await ask(`bytes=${layer.length}-${layer.length}`)
   assert.deepEqual([nothing.status, nothing.headers['content-length'], nothing.body.length], [416, '0', 0])
+})
+
+test('a layer is kept by clients for ever, and an answer that there is none is not', async () => {
+  const path = `images/${base.id}/layer`
+  const cacheControl = async () => (await anonymous.ask('GET', path)).headers['cache-control']
+  assert.equal(await cacheControl(), 'private, max-age=31536000')
+  const name = hash('sha256', base.layer, 'hex')
+  const file = join(registry.dataDirectory, 'blobs', 'sha256', name.slice(0, 2), name)
+  await rename(file, `${file}.away`)
+  assert.equal(await cacheControl(), undefined)
+  await rename(`${file}.away`, file)
 })
 
 test('what is in a layer, and what it changes, is listed', async () => {
@@ -225,6 +241,19 @@ test('an id stands for one content', async () => {
   const answer = await admin.ask('PUT', `images/${base.id}/json`, { body: other.json })
   assert.equal(answer.status, 409)
   assert.match(errorOf(answer), /with another content$/)
+})
+
+test('nobody changes what others pull by sending an image again with other extended attributes', async () => {
+  const image = v1Image('with attributes')
+  await pushV1(admin, 'acme/attributes', '1', [image])
+  const archive = (records: Readonly<Record<string, string>>) =>
+    gzipSync(layerTar([{ name: 'file of with attributes', content: 'content of with attributes', records }]))
+  const layer = archive({ 'SCHILY.xattr.security.capability': 'all' })
+  // A name that comes before the other one.
+  await admin.ask('PUT', 'repositories/aaa/attributes/', { body: JSON.stringify([{ id: image.id }]) })
+  await pushV1Image(admin, { ...image, layer, payload: payloadSum(image.json, layer) })
+  await admin.ask('PUT', 'repositories/aaa/attributes/tags/1', { body: JSON.stringify(image.id) })
+  assert.deepEqual((await admin.ask('GET', `images/${image.id}/layer`)).body, image.layer)
 })
 
 test('an image of 16 digits is an image', async () => {

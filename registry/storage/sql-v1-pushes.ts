@@ -8,29 +8,16 @@ type Pushes = Pick<
   'announceV1' | 'findPushedV1' | 'setPushedJson' | 'setPushedLayer' | 'endV1Push' | 'expireV1Pushes'
 >
 
-/** A client announces all images that there are, and databases limit the values of one statement. */
-const rowsPerInsert = 50
-
-const nothingYet = { json: null, layer: null, layer_size: null, checksum: null, tarsum: null, tarsum_v1: null } as const
-
 /** Images of the V1 API on their way in. */
 export function sqlV1Pushes(db: MetadataDatabase, now: () => Date): Pushes {
   return {
-    announceV1: (push, ids) =>
-      db.transaction().execute(async (db) => {
-        const row = { ...placeOf(push), ...nothingYet, is_open: 1 as const, touched_at: now().toISOString() }
-        const rows = [...new Set(ids)].map((id) => ({ ...row, id }))
-        for (let start = 0; start < rows.length; start += rowsPerInsert)
-          await db
-            .insertInto('v1_pushes')
-            .values(rows.slice(start, start + rowsPerInsert))
-            .onConflict((known) =>
-              known
-                .columns(['repository', 'image', 'principal', 'id'])
-                .doUpdateSet({ is_open: 1, touched_at: row.touched_at }),
-            )
-            .execute()
-      }),
+    announceV1: async ({ repository, image, principal }, ids) => {
+      await sql`insert into v1_pushes (repository, image, principal, id, is_open, touched_at)
+        select ${repository}, ${image}, ${principal}, value, 1, ${now().toISOString()} from json_each(${JSON.stringify(ids)}) where true
+        on conflict (repository, image, principal, id) do update set is_open = 1, touched_at = excluded.touched_at`.execute(
+        db,
+      )
+    },
 
     findPushedV1: async (repository, id, principal) => {
       const rows = await db

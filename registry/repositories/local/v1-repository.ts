@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Digest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { ImageName, ImageRef, RepositoryKey, Tag } from '../../domain/names.ts'
@@ -12,6 +13,8 @@ import { LayerChecksums, type LayerSums } from './layer-checksums.ts'
 import type { LocalRepository } from './local-repository.ts'
 
 export type { KeptV1Image }
+
+const announcedAtOnce = 1000
 
 /** Who asks for an image by its id, which says nothing of the image name that it is in. */
 export interface V1Reader {
@@ -86,8 +89,14 @@ export class V1Repository {
     return this.#metadata.listV1Images(this.#of(image), after, limit)
   }
 
+  /** Throws STORAGE_FULL. */
   async announce(image: ImageName, principal: string, ids: readonly V1ImageId[]): Promise<void> {
-    await this.#metadata.announceV1({ ...this.#of(image), principal }, ids)
+    await this.local.admit(0)
+    // In parts, between which others have their turn: one could name a hundred thousand.
+    for (let start = 0; start < ids.length; start += announcedAtOnce) {
+      await this.#metadata.announceV1({ ...this.#of(image), principal }, ids.slice(start, start + announcedAtOnce))
+      await setImmediate() // The database answers at once.
+    }
   }
 
   /** All of what was announced has come. */
@@ -95,8 +104,9 @@ export class V1Repository {
     await this.#metadata.endV1Push({ ...this.#of(image), principal })
   }
 
-  /** Throws MANIFEST_INVALID, and CONFLICT when the image is complete already. */
+  /** Throws MANIFEST_INVALID, STORAGE_FULL, and CONFLICT when the image is complete already. */
   async putJson(image: V1Image, by: V1Pusher): Promise<void> {
+    await this.local.admit(image.json.length)
     const { push } = await this.#pushed(image.id, by)
     const kept = await this.#metadata.findV1Images(this.key, image.id)
     if (kept.some(({ digest }) => digest !== image.digest)) throw otherContent(this.key, image.id)

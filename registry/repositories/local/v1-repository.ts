@@ -6,7 +6,7 @@ import { parseV1Image, type V1Image, type V1ImageId } from '../../domain/v1-imag
 import type { UploadId } from '../../domain/upload-id.ts'
 import type { BlobStore } from '../../storage/blob-store.ts'
 import type { MayTake } from '../../storage/metadata-store.ts'
-import type { KeptV1Image, PushedV1Image, V1Images, V1Layer, V1Push } from '../../storage/v1-images.ts'
+import type { KeptV1Image, PushedV1Image, V1Images, V1Push } from '../../storage/v1-images.ts'
 import { blobOf } from '../kept-blobs.ts'
 import type { BlobHandle } from '../repository.ts'
 import { LayerChecksums, type LayerSums } from './layer-checksums.ts'
@@ -179,7 +179,7 @@ export class V1Repository {
     if (!there) return false
     if (await by.mayBuildOn(image, there.digest)) return true
     const sent = await this.#metadata.findPushedV1(this.key, there.id, by.principal)
-    return sent.some(({ push, layer }) => push.image === image && layer !== undefined && isSame(layer, there.layer))
+    return sent.some((pushed) => pushed.push.image === image && isSame(pushed, there))
   }
 
   /** The image name that it is being pushed to. */
@@ -235,9 +235,11 @@ export function imageUnknown(id: string): RegistryError {
   return new RegistryError('MANIFEST_UNKNOWN', { message: 'Image not found', detail: { id } })
 }
 
-/** The same files may be there in another compression. */
-function isSame(one: V1Layer, other: V1Layer): boolean {
-  return one.digest === other.digest || (one.tarsum !== undefined && one.tarsum === other.tarsum)
+/** The same files may be there in another compression. An empty layer is in many images, so it says nothing of the JSON. */
+function isSame({ json, layer }: PushedV1Image, there: KeptV1Image): boolean {
+  if (!json || !layer || !Buffer.from(json).equals(there.json)) return false
+  const { digest, tarsum } = there.layer
+  return layer.digest === digest || (layer.tarsum !== undefined && layer.tarsum === tarsum)
 }
 
 function otherContent(key: RepositoryKey, id: V1ImageId): RegistryError {

@@ -96,17 +96,30 @@ function unknownRepositories(
   { repositories }: RegistryConfig,
 ): readonly ConfigProblem[] {
   const known = Object.keys(repositories)
-  const check = (target: Target | undefined, path: readonly PropertyKey[]) =>
-    keysOf(target)
+  const check = (target: Target | undefined, path: readonly PropertyKey[]) => [
+    ...keysOf(target)
       .filter((key) => !known.includes(key))
       .map((key) => ({
         path,
         message: `${path.join('.')}: there is no repository "${key}" in registry.repositories${suggestion(key, known)}`,
-      }))
+      })),
+    ...wrongApis(target, repositories).map((problem) => ({ path, message: `${path.join('.')}: ${problem}` })),
+  ]
   return [
     ...listeners.flatMap(({ target }, index) => check(target, ['gateway', 'listeners', index])),
     ...Object.entries(hosts).flatMap(([host, target]) => check(target, ['gateway', 'hosts', host])),
   ]
+}
+
+/** Of a repository for each API; one for both answers by the one that it speaks. */
+function wrongApis(target: Target | undefined, repositories: RegistryConfig['repositories']): readonly string[] {
+  if (target?.kind !== 'repository' || target.v1 === target.v2) return []
+  return (['v1', 'v2'] as const).flatMap((api) => {
+    const [, repository] = Object.entries(repositories).find(([key]) => key === target[api]) ?? []
+    const speaks = repository?.type === 'local' ? repository.apiVersion : 'v2'
+    if (!repository || speaks === api) return []
+    return [`${api}: ${target[api]} speaks the ${speaks} API; expected a repository with apiVersion ${api}`]
+  })
 }
 
 function keysOf(target: Target | undefined): readonly string[] {

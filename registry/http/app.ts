@@ -4,11 +4,11 @@ import { openApi } from '../api/router.ts'
 import { RegistryError } from '../domain/errors.ts'
 import { UpstreamFailure } from '../repositories/upstream/upstream.ts'
 import type { Context, RequestState } from './context.ts'
+import { locateApi } from './api-address.ts'
 import { answerError, brokeOff } from './errors.ts'
 import type { Services } from './services.ts'
 import { locateV1 } from './v1/address.ts'
 import { answerV1 } from './v1/dispatch.ts'
-import { locateV2 } from './v2/address.ts'
 import { answerV2, nameApi } from './v2/dispatch.ts'
 
 /** Everything that the registry answers, as one request handler. */
@@ -18,7 +18,7 @@ export function openApp(services: Services): Koa<RequestState> {
     ctx.state.trust = services.peers.trustOf(ctx.req.socket)
     try {
       ctx.state.target = targetOf(ctx)
-      const v2 = locateV2(ctx.state.target.path, services.config.context)
+      const v2 = locateApi('v2', ctx.state.target.path, services.config.context)
       const v1 = locateV1(ctx.state.target.path, services.config.context)
       if (v2) await answerV2(ctx, services, v2)
       else if (v1) await answerV1(ctx, services, v1)

@@ -5,7 +5,7 @@ import type { Garbage } from './garbage.ts'
 import type { MetadataDatabase } from './metadata-schema.ts'
 import { deletedImages } from './sql-image-id.ts'
 import { removeLink, removeManifest, upToWeight } from './sql-removals.ts'
-import { reviewBlob } from './sql-reviews.ts'
+import { reviewBlob, reviewManifest } from './sql-reviews.ts'
 
 interface Row {
   readonly image_id: number
@@ -19,21 +19,21 @@ interface Row {
 export function sqlGarbage(db: MetadataDatabase, now: () => Date): Omit<Garbage, 'clearDeletedImages'> {
   return {
     findUnheldManifests: async (repository, since, limit) =>
-      (await queuedManifests(db, repository, since, limit, sql`where not held`)).map(unheld),
+      (await queuedManifests(db, repository, since, limit, sql`where not held and not expected`)).map(unheld),
 
     collectManifests: (repository, since, limit) =>
       db.transaction().execute(async (db) => {
         const queued = await queuedManifests(db, repository, since, limit)
-        const held = queued.filter((row) => row.held)
-        const goes = await upToWeight(
-          db,
-          queued.filter((row) => !row.held),
-          limit,
-        )
+        const stays = queued.filter((row) => row.held || row.expected)
+        const unneeded = queued.filter((row) => !row.held && !row.expected)
+        const goes = await upToWeight(db, unneeded, limit)
+        const at = now().toISOString()
         // First: what is held by one that goes now comes into the queue again.
-        for (const row of held) await leaveQueue(db, 'manifest_reviews', row)
-        for (const row of goes) await removeManifest(db, row.image_id, row.digest, now().toISOString())
-        return { reviewed: held.length + goes.length, removed: goes.map(unheld) }
+        for (const row of stays)
+          if (row.held) await leaveQueue(db, 'manifest_reviews', row)
+          else await reviewManifest(db, row.image_id, row.digest, at)
+        for (const row of goes) await removeManifest(db, row.image_id, row.digest, at)
+        return { reviewed: stays.length + goes.length, removed: goes.map(unheld) }
       }),
 
     findUnheldLinks: async (since, limit) => (await queuedLinks(db, since, limit, sql`where not held`)).map(unheld),
@@ -95,22 +95,30 @@ export function sqlGarbage(db: MetadataDatabase, now: () => Date): Omit<Garbage,
 
 const everything = sql``
 
-/** What is in a queue of review, the oldest first, and whether something holds it. */
+type QueuedManifest = Row & { readonly held: 0 | 1; readonly expected: 0 | 1 }
+
+/**
+ * What is in a queue of review, the oldest first, and whether something holds it. A V1 image is expected where a push to another image name
+ * may have been told that it is there: that takes it from here when it comes to it.
+ */
 async function queuedManifests(
   db: MetadataDatabase,
   repository: RepositoryKey,
   since: Date,
   limit: number,
   which = everything,
-): Promise<readonly (Row & { readonly held: 0 | 1 })[]> {
-  const queued = sql<Row & { readonly held: 0 | 1 }>`select * from (
+): Promise<readonly QueuedManifest[]> {
+  const queued = sql<QueuedManifest>`select * from (
       select q.image_id, i.repository, i.name as image, q.digest, length(m.bytes) as size, q.since,
         exists (select 1 from tags t where t.image_id = q.image_id and t.digest = q.digest)
         or exists (select 1 from manifest_references r where r.image_id = q.image_id and r.digest = q.digest)
         or exists (select 1 from manifests s where s.image_id = q.image_id and s.digest = m.subject)
         or exists (select 1 from v1_images v cross join v1_pushes p
           where v.image_id = q.image_id and v.digest = q.digest and p.repository = i.repository and p.id = v.id
-            and p.image = i.name and p.is_open = 1) as held
+            and p.image = i.name and p.is_open = 1) as held,
+        exists (select 1 from v1_images v cross join v1_pushes p
+          where v.image_id = q.image_id and v.digest = q.digest and p.repository = i.repository and p.id = v.id
+            and p.is_open = 1) as expected
       from manifest_reviews q
         join images i on i.id = q.image_id
         join manifests m on m.image_id = q.image_id and m.digest = q.digest

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Digest } from '../domain/digest.ts'
 import type { ImageName, RepositoryKey, Tag } from '../domain/names.ts'
+import type { V1ImageId } from '../domain/v1-image.ts'
 import type { MetadataDatabase } from './metadata-schema.ts'
 import { parameter, prepare } from './prepared-query.ts'
 import type { StoredItems, StoredManifest } from './stored-items.ts'
@@ -54,7 +55,20 @@ export function sqlStoredItems(db: MetadataDatabase): StoredItems {
       .select(standsAlone.as('standsAlone')),
   )
 
+  const v1Image = prepare(
+    db
+      .selectFrom('v1_images')
+      .crossJoin('images') // SQLite takes them in this order: by the ids, not by all images of the repository
+      .whereRef('images.id', '=', 'v1_images.image_id')
+      .where('v1_images.id', '>', parameter<V1ImageId>('after'))
+      .where('images.repository', '=', parameter<RepositoryKey>('repository'))
+      .orderBy('v1_images.id')
+      .limit(1)
+      .select('v1_images.id'),
+  )
+
   return {
+    nextV1Image: async (repository, after) => (await v1Image.first(db, { repository, after }))?.id,
     findStoredManifest: async (of, reference) => {
       const row =
         'tag' in reference

@@ -107,15 +107,19 @@ async function keepImage(
   layer: V1Layer,
   at: string,
 ): Promise<void> {
-  const { id, digest, parent } = image
+  const { id, digest, parent = null } = image
   const manifest = { digest, mediaType: v1ImageType, bytes: image.json }
-  if (!(await isKept(db, imageId, manifest))) {
+  // While the repository spoke the V2 API, somebody may have pushed the JSON alone.
+  const isThere = (await isKept(db, imageId, manifest)) && (await digestOfId(db, imageId, id)) !== undefined
+  if (!isThere) {
     await keepManifest(db, imageId, manifest, await contentsOf(db, imageId, image, layer), at)
     await refuseMissing(db, imageId, digest)
     const { digest: blob, checksum, tarsum = null } = layer
+    const known = { digest, parent, layer: blob, checksum, tarsum }
     await db
       .insertInto('v1_images')
-      .values({ image_id: imageId, id, digest, parent: parent ?? null, layer: blob, checksum, tarsum })
+      .values({ image_id: imageId, id, ...known })
+      .onConflict((same) => same.columns(['image_id', 'id']).doUpdateSet(known))
       .execute()
   }
   await reviewManifest(db, imageId, digest, at)
@@ -130,10 +134,9 @@ async function contentsOf(
 ): Promise<ManifestContents> {
   const entries: Digest[] = []
   if (parent !== undefined) {
-    const found = db.selectFrom('v1_images').where('image_id', '=', imageId).where('id', '=', parent).select('digest')
-    const row = await found.executeTakeFirst()
-    if (!row) throw new RegistryError('MANIFEST_BLOB_UNKNOWN', { message: 'Image depends on a non existing parent' })
-    entries.push(row.digest)
+    const found = await digestOfId(db, imageId, parent)
+    if (!found) throw new RegistryError('MANIFEST_BLOB_UNKNOWN', { message: 'Image depends on a non existing parent' })
+    entries.push(found)
   }
   return { blobs: [layer.digest], entries, subject: undefined, artifactType: undefined }
 }
@@ -168,7 +171,11 @@ async function layerKeptInstead(
 export async function findV1Digest(db: MetadataDatabase, of: ImageRef, id: V1ImageId) {
   const imageId = await findImageId(db, of)
   if (imageId === undefined) return undefined
+  const digest = await digestOfId(db, imageId, id)
+  return digest && { imageId, digest }
+}
+
+async function digestOfId(db: MetadataDatabase, imageId: number, id: V1ImageId): Promise<Digest | undefined> {
   const row = db.selectFrom('v1_images').where('image_id', '=', imageId).where('id', '=', id).select('digest')
-  const found = await row.executeTakeFirst()
-  return found && { imageId, digest: found.digest }
+  return (await row.executeTakeFirst())?.digest
 }

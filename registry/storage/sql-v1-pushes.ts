@@ -31,38 +31,34 @@ export function sqlV1Pushes(db: MetadataDatabase, now: () => Date): Pushes {
       return rows.map(pushedImage)
     },
 
-    setPushedJson: async (push, id, json) => {
-      // What has come of the layer is of use for the same JSON alone.
-      const keep = sql<0 | 1>`json is not null and json = ${json}`
-      const kept = (name: string) => sql<never>`case when ${keep} then ${sql.ref(name)} end`
-      const { numUpdatedRows } = await rowOf(db, push, id)
-        .set({
-          layer: kept('layer'),
-          layer_size: kept('layer_size'),
-          checksum: kept('checksum'),
-          tarsum: kept('tarsum'),
-          tarsum_v1: kept('tarsum_v1'),
-          json,
-          touched_at: now().toISOString(),
-        })
-        .executeTakeFirstOrThrow()
-      return numUpdatedRows > 0n
-    },
+    setPushedJson: (push, id, json) =>
+      db.transaction().execute(async (db) => {
+        const touched_at = now().toISOString()
+        const same = rowOf(db, push, id).set({ touched_at }).where('json', '=', json)
+        if ((await same.executeTakeFirstOrThrow()).numUpdatedRows > 0n) return true
+        // What has come of the layer is of use for the same JSON alone.
+        await reviewLayer(db, sql`${isRow(push, id)} and p.is_open = 1`, touched_at)
+        const anew = rowOf(db, push, id).set({ ...nothingYet, json, touched_at })
+        return (await anew.executeTakeFirstOrThrow()).numUpdatedRows > 0n
+      }),
 
-    setPushedLayer: async (push, { id, json }, { digest, size, checksum, tarsum, tarsumV1 }) => {
-      const { numUpdatedRows } = await rowOf(db, push, id)
-        .set({
-          layer: digest,
-          layer_size: size,
-          checksum,
-          tarsum: tarsum ?? null,
-          tarsum_v1: tarsumV1 ?? null,
-          touched_at: now().toISOString(),
-        })
-        .where('json', '=', json)
-        .executeTakeFirstOrThrow()
-      return numUpdatedRows > 0n
-    },
+    setPushedLayer: (push, { id, json }, { digest, size, checksum, tarsum, tarsumV1 }) =>
+      db.transaction().execute(async (db) => {
+        const touched_at = now().toISOString()
+        await reviewLayer(db, sql`${isRow(push, id)} and p.is_open = 1 and p.layer <> ${digest}`, touched_at)
+        const { numUpdatedRows } = await rowOf(db, push, id)
+          .set({
+            layer: digest,
+            layer_size: size,
+            checksum,
+            tarsum: tarsum ?? null,
+            tarsum_v1: tarsumV1 ?? null,
+            touched_at,
+          })
+          .where('json', '=', json)
+          .executeTakeFirstOrThrow()
+        return numUpdatedRows > 0n
+      }),
 
     endV1Push: (push) =>
       db.transaction().execute(async (db) => {
@@ -97,6 +93,11 @@ function rowOf(db: MetadataDatabase, { repository, image, principal }: V1Push, i
     .where('id', '=', id)
 }
 
+/** The same with the table's name being `p`. */
+function isRow({ repository, image, principal }: V1Push, id: V1ImageId) {
+  return sql`p.repository = ${repository} and p.image = ${image} and p.principal = ${principal} and p.id = ${id}`
+}
+
 /** What an open push has held until now: complete images and layers of its image name. */
 async function reviewWhatIsLetGo(db: MetadataDatabase, which: ReturnType<typeof sql>, at: string): Promise<void> {
   await sql`insert into manifest_reviews (image_id, digest, repository, since)
@@ -105,6 +106,10 @@ async function reviewWhatIsLetGo(db: MetadataDatabase, which: ReturnType<typeof 
       join v1_images v on v.image_id = i.id and v.id = p.id
     where ${which}
     on conflict (image_id, digest) do update set since = excluded.since`.execute(db)
+  await reviewLayer(db, which, at)
+}
+
+async function reviewLayer(db: MetadataDatabase, which: ReturnType<typeof sql>, at: string): Promise<void> {
   await sql`insert into link_reviews (image_id, digest, since)
     select l.image_id, l.digest, ${at}
     from v1_pushes p join images i on i.repository = p.repository and i.name = p.image

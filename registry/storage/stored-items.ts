@@ -1,6 +1,7 @@
 import type { Digest } from '../domain/digest.ts'
 import type { Manifest } from '../domain/manifest.ts'
-import type { ImageRef, Reference } from '../domain/names.ts'
+import type { ImageRef, Reference, RepositoryKey } from '../domain/names.ts'
+import type { V1ImageId } from '../domain/v1-image.ts'
 
 export interface StoredManifest extends Manifest {
   readonly pushedAt: Date
@@ -26,4 +27,6 @@ export interface StoredItems {
     after: Digest | undefined,
     limit: number,
   ): Promise<{ readonly items: readonly Digest[]; readonly next: Digest | undefined }>
+  /** The first id of a V1 image that comes after the text, in any image name of the repository. */
+  nextV1Image(repository: RepositoryKey, after: string): Promise<V1ImageId | undefined>
 }

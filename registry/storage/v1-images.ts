@@ -39,7 +39,10 @@ export interface PushedV1Image {
  * An id stands for one content in a repository, whichever image names have it. Each method is one transaction.
  */
 export interface V1Images {
-  /** From now on, until the push ends, garbage collection leaves alone what of these images is in the image name. */
+  /**
+   * From now on, until the push ends, garbage collection leaves alone what of these images is in the image name, or in others of the
+   * repository, from which it may be copied.
+   */
   announceV1(push: V1Push, ids: readonly V1ImageId[]): Promise<void>
   /** The image names that the principal has announced the image for, the latest first. */
   findPushedV1(repository: RepositoryKey, id: V1ImageId, principal: string): Promise<readonly PushedV1Image[]>

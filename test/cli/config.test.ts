@@ -185,6 +185,11 @@ const wrong: readonly { readonly name: string; readonly yaml: string; readonly s
     says: /^caisson\.yaml:4:\d+: b: a has apiVersion v1, and what it has is not given by a virtual repository yet$/,
   },
   {
+    name: 'a port whose V1 repository speaks V2',
+    yaml: 'registry:\n  repositories:\n    a: { type: local }\n    b: { type: local, apiVersion: v1 }\ngateway:\n  listeners:\n    - { port: 1, v1: a, v2: b }\n',
+    says: /^caisson\.yaml:7:\d+: gateway\.listeners\.0: v1: a speaks the v2 API; expected a repository with apiVersion v1/,
+  },
+  {
     name: 'virtual repositories that lead back to themselves',
     yaml: 'registry:\n  repositories:\n    x: { type: virtual, members: [a] }\n    a: { type: virtual, members: [b] }\n    b: { type: virtual, members: [c, x] }\n    c: { type: local }\ngateway: { listeners: [{ port: 1 }] }\n',
     says: /^caisson\.yaml:3:\d+: x: its members lead back to it: x > a > b > x$/,

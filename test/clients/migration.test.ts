@@ -6,18 +6,42 @@ import { after, before, describe, test } from 'node:test'
 import { without } from '../helpers/available.ts'
 import { adminPassword, authorityOf } from '../helpers/caisson.ts'
 import { dockerClients, startDockerEngine, type DockerEngine } from '../helpers/docker-engine.ts'
+import { filesBelow, unionOf, type FileTree } from '../helpers/file-tree.ts'
+import { configOfOldImage, oldImageThatRuns, saidByOldImage, type OldStep } from '../helpers/old-image-that-runs.ts'
 import { oldImages } from '../helpers/old-image.ts'
 import { RegistryClient } from '../helpers/registry-client.ts'
 import { openSite, type Site } from '../helpers/site.ts'
 import { pushV1 } from '../helpers/v1-client.ts'
 
-const missing = without('docker', 'dockerd', 'containerd', 'runc', 'podman')
+const missing = without('docker', 'dockerd', 'containerd', 'runc', 'podman', 'skopeo', 'umoci', 'cc')
 const images = oldImages('base', 'app')
+const formats = [
+  ['docker-local', 'schema2'],
+  ['docker-old', 'schema1'],
+] as const
+/** podman keeps nothing of `OnBuild`. */
+const { Hostname: _hostname, OnBuild, ...said } = configOfOldImage
+/** What docker makes in every container. */
+const ofDocker = /^\.\/(\.dockerenv|dev|etc|proc|sys)(\/|$)/
+
+interface Inspected {
+  readonly Author: string
+  readonly Created: string
+  readonly Architecture: string
+  readonly Os: string
+  readonly Config: Readonly<Record<string, unknown>>
+  readonly History: readonly { readonly created_by: string }[]
+}
 
 describe('an image of the V1 API, migrated', { skip: missing }, () => {
   const resources = new AsyncDisposableStack()
   let site: Site
   let engine: DockerEngine
+  let v1: RegistryClient
+  let whole: readonly OldStep[]
+  /** What the layers of `whole` make, one on the other. */
+  let tree: FileTree
+  const digests: Record<string, string | undefined> = {}
 
   before(async () => {
     site = resources.use(
@@ -25,21 +49,25 @@ describe('an image of the V1 API, migrated', { skip: missing }, () => {
         repositories: {
           'docker-v1': { type: 'local', apiVersion: 'v1' },
           'docker-local': { type: 'local' },
+          'docker-second': { type: 'local' },
           'docker-old': { type: 'local' },
         },
       }),
     )
     engine = await startDockerEngine(site.machine)
-    const v1 = await clientOfV1()
+    v1 = await clientOfV1()
     const pushed = images.map(({ json, checksums, ...image }) => ({ ...image, ...checksums, json: json.toString() }))
     await pushV1(v1, 'team/app', '1', pushed)
-    for (const [targetRepo, format] of Object.entries({ 'docker-local': 'schema2', 'docker-old': 'schema1' })) {
-      const answer = await v1.ask('POST', 'migrate', {
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ targetRepo, format, dockerRepository: 'team/app', tag: '1' }),
-      })
-      assert.equal(answer.status, 200, answer.body.toString())
-    }
+    whole = await oldImageThatRuns(join(site.machine.directory, 'files'))
+    await pushV1(v1, 'team/runs', '1', whole)
+    tree = await filesBelow(
+      site.machine,
+      await unionOf(
+        site.machine,
+        whole.map(({ tar }) => tar),
+      ),
+    )
+    for (const [targetRepo, format] of formats) digests[targetRepo] = await migrate(targetRepo, format)
   })
   after(async () => resources.disposeAsync())
 
@@ -74,6 +102,112 @@ describe('an image of the V1 API, migrated', { skip: missing }, () => {
     assert.equal(await saidBy(['podman', container]), 'app')
   })
 
+  for (const [repository, format] of formats) {
+    for (const program of dockerClients)
+      test(`${basename(program)} of ${dirname(program)} runs it from ${repository}, which has ${format}`, async () => {
+        const person = await engine.client(program)
+        const said = await person.run('run', '--rm', '--network', 'none', nameIn(repository, 'team/runs'))
+        assert.deepEqual(said.trim().split('\n'), saidByOldImage)
+      })
+
+    test(`podman runs it from ${repository}, which has ${format}`, async () => {
+      const name = nameIn(repository, 'team/runs')
+      const said = await site.machine.run('podman', ['--runtime', 'runc', 'run', '--rm', '--network', 'none', name])
+      assert.deepEqual(said.trim().split('\n'), saidByOldImage)
+    })
+
+    test(`docker, podman and umoci unpack from ${repository} the files that the layers of the V1 API make`, async () => {
+      for (const unpacked of [await filesOfDocker(repository), await filesOfPodman(repository)])
+        assert.deepEqual(unpacked, tree)
+      if (format === 'schema2') assert.deepEqual(await filesOfUmoci(repository), tree)
+    })
+
+    test(`docker and podman know of it from ${repository} what its author has said, and its history`, async () => {
+      const name = nameIn(repository, 'team/runs')
+      const person = await engine.client()
+      await person.run('pull', name)
+      const [image] = JSON.parse(await person.run('image', 'inspect', name)) as readonly [Inspected]
+      assert.deepEqual(
+        [image.Author, image.Created, image.Architecture, image.Os],
+        ['Docks <docks@example.com>', '2015-07-14T09:30:15.123456789Z', 'amd64', 'linux'],
+      )
+      const history = await person.run('history', '--no-trunc', '--format', '{{.CreatedBy}}', name)
+      const steps = whole.map(({ createdBy }) => createdBy)
+      assert.deepEqual(history.trim().split('\n'), steps.toReversed())
+
+      await site.machine.run('podman', ['pull', '--quiet', name])
+      const [theirs] = JSON.parse(await site.machine.run('podman', ['image', 'inspect', name])) as readonly [Inspected]
+      assert.deepEqual(
+        theirs.History.map(({ created_by }) => created_by),
+        steps,
+      )
+      for (const { Config } of [image, theirs])
+        for (const [field, value] of Object.entries(said)) assert.deepEqual(Config[field], value, field)
+      assert.deepEqual(image.Config.OnBuild, OnBuild)
+    })
+  }
+
+  test('migrated again, and to another repository, it has the digest of before', async () => {
+    assert.equal(await migrate('docker-local', 'schema2'), digests['docker-local'])
+    assert.equal(await migrate('docker-second', 'schema2'), digests['docker-local'])
+    const person = await engine.client()
+    const by = (repository: string) =>
+      `${nameIn(repository, 'team/runs').replace(/:1$/, '')}@${digests['docker-local']}`
+    await person.run('pull', by('docker-local'))
+    assert.match(await person.run('pull', by('docker-second')), /Already exists|newer image|up to date/)
+  })
+
+  /** Of the image that runs, and of the other one; the digest that the first has there. */
+  async function migrate(targetRepo: string, format: string): Promise<string | undefined> {
+    let digest: string | undefined
+    for (const dockerRepository of ['team/app', 'team/runs']) {
+      const answer = await v1.ask('POST', 'migrate', {
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ targetRepo, format, dockerRepository, tag: '1' }),
+      })
+      assert.equal(answer.status, 200, answer.body.toString())
+      const { failed, tags } = answer.json() as { failed: number; tags: readonly { digest?: string }[] }
+      assert.equal(failed, 0, answer.body.toString())
+      digest = tags[0]?.digest
+    }
+    return digest
+  }
+
+  async function filesOfDocker(repository: string): Promise<FileTree> {
+    const person = await engine.client()
+    await person.run('pull', nameIn(repository, 'team/runs'))
+    const container = (await person.run('create', nameIn(repository, 'team/runs'))).trim()
+    const directory = await newDirectory(`docker-${container}`)
+    await person.run('export', '--output', `${directory}.tar`, container)
+    await site.machine.run('tar', ['-C', directory, '--numeric-owner', '-pxf', `${directory}.tar`])
+    await person.run('rm', '--volumes', container)
+    const files = await filesBelow(site.machine, directory)
+    return Object.fromEntries(Object.entries(files).filter(([path]) => !ofDocker.test(path)))
+  }
+
+  async function filesOfPodman(repository: string): Promise<FileTree> {
+    const name = nameIn(repository, 'team/runs')
+    await site.machine.run('podman', ['pull', '--quiet', name])
+    return filesBelow(site.machine, '"$mounted"', `mounted=$(podman image mount ${name})`)
+  }
+
+  async function filesOfUmoci(repository: string): Promise<FileTree> {
+    const directory = await newDirectory(`umoci-${repository}`)
+    await site.machine.run('skopeo', [
+      'copy',
+      `docker://${nameIn(repository, 'team/runs')}`,
+      `oci:${directory}/layout:1`,
+    ])
+    await site.machine.run('umoci', ['unpack', '--image', `${directory}/layout:1`, `${directory}/bundle`])
+    return filesBelow(site.machine, `${directory}/bundle/rootfs`)
+  }
+
+  async function newDirectory(name: string): Promise<string> {
+    const directory = join(site.machine.directory, 'files', name)
+    await mkdir(directory, { recursive: true })
+    return directory
+  }
+
   /** By the name of the host that stands for the V1 repository. */
   async function clientOfV1(): Promise<RegistryClient> {
     const [port = 0] = site.caisson.ports
@@ -83,9 +217,9 @@ describe('an image of the V1 API, migrated', { skip: missing }, () => {
     return client.as({ name: 'admin', password: adminPassword })
   }
 
-  function nameIn(repository: string): string {
+  function nameIn(repository: string, image = 'team/app'): string {
     const { prefix } = site.docks.find(({ by }) => by === 'path') ?? assert.fail()
-    return `${dirname(prefix)}/${repository}/team/app:1`
+    return `${dirname(prefix)}/${repository}/${image}:1`
   }
 
   /** What the file of the image says that every step of it has written anew. */

@@ -130,7 +130,6 @@ describe('clients of schema 1', clients, () => {
     const converted = await registry.admin.acceptingNothing().ask('GET', 'today/manifests/1')
     assert.equal(converted.headers['content-type'], signedType)
     // docker 20.10 accepts both, and gets the one that it prefers: so it has to be told of the other one.
-    await registry.admin.pushBlob('today', emptyLayer)
     const put = await registry.admin.ask('PUT', 'today/manifests/old', { body: converted.body })
     assert.deepEqual([put.status, digestIn(put)], [201, digestIn(converted)])
 

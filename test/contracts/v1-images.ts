@@ -57,6 +57,16 @@ export function v1ImagesContract(setUp: () => Promise<V1ImagesFixture>): void {
     assert.deepEqual(ids(await store.listV1Images(app, base.id, 9)), [top.id])
   })
 
+  contract('an image of which only the JSON was there, by the V2 API, becomes one', async (store) => {
+    const manifest = { digest: base.digest, mediaType: v1ImageType, bytes: base.json }
+    const contents = { blobs: [], entries: [], subject: undefined, artifactType: undefined }
+    await store.putManifest(app, manifest, contents, [parseTag('v1')])
+    await put(store, app, base)
+    await collect(store)
+    assert.deepEqual(ids(await store.v1Ancestry(app, base.id)), [base.id])
+    assert.deepEqual(await store.findBlob(app, layerOf(base).digest), { size: 5 })
+  })
+
   contract('an id stands for one content in a repository, in whatever compression its layer is', async (store) => {
     await put(store, app, base)
     await store.linkBlob(other, sha256('another layer'), 5)
@@ -146,6 +156,49 @@ export function v1ImagesContract(setUp: () => Promise<V1ImagesFixture>): void {
     assert.deepEqual(await store.findV1Images(key, base.id), [])
     assert.equal(await store.findBlob(app, layerOf(top).digest), undefined)
   })
+
+  contract('a layer that another one takes the place of has its time of grace from then on', async (store, fixture) => {
+    const send = async (content: string) => {
+      await store.linkBlob(app, sha256(content), 5)
+      await store.setPushedLayer(push, base, { ...layerOf(base), digest: sha256(content), tarsumV1: undefined })
+    }
+    const isThere = async (content: string) => (await store.findBlob(app, sha256(content))) !== undefined
+    await store.announceV1(push, [base.id])
+    await store.setPushedJson(push, base.id, base.json)
+    await send('first')
+    await collect(store)
+    fixture.at('2026-01-02')
+    await send('second')
+    await collect(store, '2026-01-01T12:00')
+    assert.equal(await isThere('first'), true)
+    await collect(store)
+    assert.deepEqual([await isThere('first'), await isThere('second')], [false, true])
+
+    await store.setPushedJson(push, base.id, image('a', undefined, { comment: 'another' }).json)
+    await collect(store)
+    assert.equal(await isThere('second'), false)
+  })
+
+  contract(
+    'a layer that a push has put another one in the place of, or begun anew without, is garbage',
+    async (store) => {
+      const [first, second] = [sha256('first'), sha256('second')]
+      const changed = image('a', undefined, { comment: 'not what it was' })
+      await store.announceV1(push, [base.id])
+      await store.setPushedJson(push, base.id, base.json)
+      for (const digest of [first, second]) {
+        await store.linkBlob(app, digest, 5)
+        await store.setPushedLayer(push, base, { ...layerOf(base), digest, tarsumV1: undefined })
+        await collect(store)
+        assert.deepEqual(await store.findBlob(app, digest), { size: 5 })
+      }
+      assert.equal(await store.findBlob(app, first), undefined)
+
+      await store.setPushedJson(push, base.id, changed.json)
+      await collect(store)
+      assert.equal(await store.findBlob(app, second), undefined)
+    },
+  )
 
   contract(
     'a push that nobody goes on with is forgotten, and what it has brought becomes garbage',

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RegistryClient } from '../helpers/registry-client.ts'
 import { temporaryDirectory } from '../helpers/temporary-directory.ts'
+import { clientsOf, type Clients } from './clients.ts'
 import { copyFixture } from './first-schema.ts'
 import {
   countOf,
@@ -14,12 +15,11 @@ import {
   type Point,
 } from './file-operations.ts'
 import { Journal } from './journal.ts'
-import { Origin, type Remote } from './origin.ts'
-import { Pulls } from './pulls.ts'
+import { Origin } from './origin.ts'
 import { randomNumbers } from './random-numbers.ts'
 import { steps, type Step } from './steps.ts'
-import { Gone, images, Traffic } from './traffic.ts'
-import { noRests, verify, type Rests } from './verify.ts'
+import { Gone, images } from './traffic.ts'
+import { noRests, verify, type OpenOptions, type Rests } from './verify.ts'
 import { startVictim, type VictimOptions } from './victim.ts'
 
 /** Not every point is reached every time; so many times the number of kills are tried at the most. */
@@ -45,11 +45,6 @@ export interface CampaignReport {
   readonly kills: number
   readonly problems: readonly string[]
   readonly rests: Rests
-}
-
-interface Clients {
-  readonly traffic: Traffic
-  readonly pulls: Pulls
 }
 
 /** What can be interrupted: a step of a client, or a start on what is there. */
@@ -134,13 +129,9 @@ class Campaign {
   }
 
   /** Again and again: the first times make directories, and not every time has everything. */
-  async #learnStep(
-    situation: Extract<Situation, { kind: 'step' }>,
-    { traffic, pulls }: Clients,
-    files: FileOperations,
-  ) {
+  async #learnStep(situation: Extract<Situation, { kind: 'step' }>, clients: Clients, files: FileOperations) {
     for (let time = 0; time < 3; time++) {
-      const act = await situation.step.prepare(traffic, pulls)
+      const act = await situation.step.prepare(clients)
       const before = files.counts()
       await act?.()
       this.#add(situation, before, files.counts())
@@ -187,21 +178,22 @@ class Campaign {
 
   async #killStep(step: Step, point: Point) {
     const dataDirectory = this.#dataDirectory
-    const grace = step.name === 'collect garbage' || this.#random() < 0.3 ? 'none' : 'a day'
+    const grace = step.name.startsWith('collect garbage') || this.#random() < 0.3 ? 'none' : 'a day'
     await using victim = await this.#start({ dataDirectory, grace })
-    const { traffic, pulls } = this.#clients(victim.client)
+    const clients = this.#clients(victim.client)
+    const { traffic } = clients
     // A start begins with a round of collection; this one comes after it.
     if (grace === 'none') await traffic.collectGarbage()
     try {
       await (
-        await traffic.pick(steps)?.prepare(traffic, pulls)
+        await traffic.pick(steps)?.prepare(clients)
       )?.()
-      const act = await step.prepare(traffic, pulls)
+      const act = await step.prepare(clients)
       victim.files.killAt(point)
       await act?.()
       victim.files.disarm()
       await (
-        await traffic.pick(steps)?.prepare(traffic, pulls)
+        await traffic.pick(steps)?.prepare(clients)
       )?.()
     } catch (error) {
       if (!(error instanceof Gone)) throw error
@@ -220,9 +212,17 @@ class Campaign {
       // It is dead already.
     }
     await victim.process.ended
-    const open = (directory: string, remote: Remote | undefined) => this.#start({ dataDirectory: directory, remote })
-    const origin = this.#origin
-    const { problems, rests } = await verify(dataDirectory, journal, { origin, ...(this.#options.env && { open }) })
+    const open = (directory: string, { remote, expire = false }: OpenOptions) =>
+      this.#start({
+        dataDirectory: directory,
+        remote,
+        ...(expire && ({ grace: 'none', abandonedUploads: '1ms' } as const)),
+      })
+    const { problems, rests } = await verify(dataDirectory, journal, {
+      origin: this.#origin,
+      giveUp: this.#random() < 0.3,
+      ...(this.#options.env && { open }),
+    })
     const { kept, resumed, dropped } = this.#rests
     this.#rests = {
       kept: kept + rests.kept,
@@ -258,10 +258,17 @@ class Campaign {
 
   async #leaveUploads(): Promise<void> {
     await using victim = await this.#start({ dataDirectory: this.#dataDirectory })
-    const { traffic } = this.#clients(victim.client)
-    for (const image of images.slice(0, 2)) await traffic.startUpload(image, traffic.layer())
+    const { traffic, v1 } = this.#clients(victim.client)
+    for (const image of images.slice(0, 2)) {
+      await traffic.startUpload(image, traffic.layer())
+      const pushed = v1.newImage()
+      await v1.prepare(image, pushed)
+      await v1.putJson(image, pushed)
+      await v1.putLayer(image, pushed)
+    }
     for (const [url, upload] of this.#journal.claims.uploads)
       this.#journal.setUpload(url, { ...upload, certain: false, acknowledged: 0 })
+    this.#journal.v1.mayExpire()
   }
 
   async #start(options: Pick<VictimOptions, 'dataDirectory'> & Partial<VictimOptions>) {
@@ -270,10 +277,7 @@ class Campaign {
   }
 
   #clients(client: RegistryClient): Clients {
-    return {
-      traffic: new Traffic(client, this.#journal, this.#random),
-      pulls: new Pulls(client, this.#journal, this.#origin),
-    }
+    return clientsOf(client, { journal: this.#journal, origin: this.#origin, random: this.#random })
   }
 
   get #dataDirectory(): string {

@@ -3,14 +3,13 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { temporaryDirectory } from '../helpers/temporary-directory.ts'
+import { clientsOf } from './clients.ts'
 import { Disk, filesBelow, readRecord } from './disk.ts'
 import { withoutFileOperations } from './file-operations.ts'
 import { Journal } from './journal.ts'
 import { Origin } from './origin.ts'
-import { Pulls } from './pulls.ts'
 import { randomNumbers } from './random-numbers.ts'
 import { steps } from './steps.ts'
-import { Traffic } from './traffic.ts'
 import { startVictim } from './victim.ts'
 
 const skip = withoutFileOperations()
@@ -26,10 +25,8 @@ test(
     const { remote } = origin
     const scratch = temporary.path
     await using victim = await startVictim({ dataDirectory, scratch, grace: 'none', record: true, remote })
-    const journal = new Journal()
-    const traffic = new Traffic(victim.client, journal, randomNumbers(1))
-    const pulls = new Pulls(victim.client, journal, origin)
-    for (const { prepare } of steps) await (await prepare(traffic, pulls))?.()
+    const clients = clientsOf(victim.client, { journal: new Journal(), origin, random: randomNumbers(1) })
+    for (const { prepare } of steps) await (await prepare(clients))?.()
 
     const disk = new Disk()
     for (const entry of readRecord(victim.files.record())) disk.do(entry)

@@ -1,8 +1,5 @@
-/** How a request ended for the client: it was done, it was refused, or nobody knows, because the process died. */
-export type Outcome = 'done' | 'refused' | 'unknown'
-
-/** What may be the case: one value when it is certain, two while a request is under way or after it was cut off. */
-type Possible<value> = ReadonlySet<value>
+import { certainKeys, change, imageOf, type Outcome, type Possible } from './possible.ts'
+import { V1Journal } from './v1-journal.ts'
 
 export interface OpenUpload {
   readonly image: string
@@ -47,20 +44,26 @@ interface Claims {
 export class Journal {
   readonly blobBytes = new Map<string, Buffer>()
   readonly manifestOf = new Map<string, KnownManifest>()
+  /** Of the repository that speaks the V1 API. */
+  readonly v1: V1Journal
   #claims: Claims = { tags: new Map(), manifests: new Map(), blobs: new Map(), uploads: new Map(), together: undefined }
+
+  constructor(v1 = new V1Journal()) {
+    this.v1 = v1
+  }
 
   get claims(): Readonly<Claims> {
     return this.#claims
   }
 
   /** What is claimed now, to be gone back to. */
-  snapshot(): Claims {
-    return structuredClone(this.#claims)
+  snapshot() {
+    return { ...structuredClone(this.#claims), v1: this.v1.snapshot() }
   }
 
   /** The same contents with the claims of another moment. */
-  as(claims: Claims): Journal {
-    const journal = new Journal()
+  as({ v1, ...claims }: ReturnType<Journal['snapshot']>): Journal {
+    const journal = new Journal(this.v1.as(v1))
     for (const [digest, bytes] of this.blobBytes) journal.blobBytes.set(digest, bytes)
     for (const [digest, manifest] of this.manifestOf) journal.manifestOf.set(digest, manifest)
     journal.#claims = structuredClone(claims)
@@ -127,6 +130,7 @@ export class Journal {
     const held = this.#held()
     for (const [key, possible] of manifests) if (!held.has(key)) manifests.set(key, new Set([...possible, false]))
     for (const [key, possible] of blobs) if (!held.has(key)) blobs.set(key, new Set([...possible, false]))
+    this.v1.mayBeCollected()
   }
 
   /** Keys of the manifests and blobs that certainly must stay. */
@@ -149,35 +153,4 @@ export class Journal {
     }
     return held
   }
-}
-
-export function imageOf(key: string): string {
-  return key.split(' ')[0] ?? ''
-}
-
-export function nameOf(key: string): string {
-  return key.split(' ')[1] ?? ''
-}
-
-function change<value>(
-  claims: Map<string, Possible<value>>,
-  key: string,
-  otherwise: value,
-  next: value,
-): (outcome: Outcome) => void {
-  const before = claims.get(key) ?? new Set([otherwise])
-  claims.set(key, new Set([...before, next]))
-  return (outcome) => {
-    if (outcome === 'done') claims.set(key, new Set([next]))
-    if (outcome === 'refused') claims.set(key, before)
-  }
-}
-
-function certainKeys<value>(
-  claims: ReadonlyMap<string, Possible<value>>,
-  image: string,
-  wanted: (value: value) => boolean,
-): readonly string[] {
-  const certain = [...claims].filter(([key, possible]) => imageOf(key) === image && [...possible].every(wanted))
-  return certain.map(([key]) => nameOf(key))
 }

@@ -12,6 +12,7 @@ const files = 'registry/storage/durable-files.ts'
 const blobs = 'registry/storage/filesystem-blobs.ts'
 const keptBlobs = 'registry/repositories/kept-blobs.ts'
 const fetch = 'registry/repositories/remote/blob-fetch.ts'
+const v1Repository = 'registry/repositories/local/v1-repository.ts'
 
 /** Only what was synced is there after a power cut. */
 const seenByPowerCuts: readonly Broken[] = [
@@ -95,6 +96,40 @@ const seenByKills: readonly Broken[] = [
     file: fetch,
     find: 'const kept = await FetchedUpload.find(this.#parts.storage, this.#wanted)',
     replace: 'const kept = undefined as FetchedUpload | undefined',
+  },
+  {
+    without: 'the bytes of a V1 layer before the push that has it',
+    only: ['push the layer of a V1 image'],
+    file: v1Repository,
+    find: `      await this.local.finish(image, upload, digest)
+      return`,
+    replace: `      const early = { digest, size, checksum: summed.payload, tarsum: undefined, tarsumV1: undefined }
+      await this.#metadata.setPushedLayer({ repository: this.key, image, principal }, parseV1Image(json), early)
+      await this.local.finish(image, upload, digest)
+      return`,
+  },
+  {
+    without: 'a transaction around what a complete V1 image consists of',
+    only: ['push the checksum of a V1 image'],
+    file: 'registry/storage/sql-v1-images.ts',
+    find: `      db.transaction().execute(async (db) => {
+        await refuseOtherContent(`,
+    replace: `      Promise.resolve().then(async () => {
+        await refuseOtherContent(`,
+  },
+  {
+    without: 'an end of V1 pushes that nobody goes on with',
+    only: ['push the layer of a V1 image'],
+    file: 'registry/jobs/garbage-collection.ts',
+    find: 'while ((await storage.metadata.expireV1Pushes(since, pushesAtOnce)) > 0) continue',
+    replace: '',
+  },
+  {
+    without: 'a look at whether a V1 push holds an image',
+    only: ['end a push of V1 images'],
+    file: 'registry/storage/sql-garbage.ts',
+    find: 'and p.image = i.name and p.is_open = 1) as held\n      from manifest_reviews',
+    replace: 'and p.image = i.name and p.is_open = 2) as held\n      from manifest_reviews',
   },
 ]
 

@@ -1,13 +1,12 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { temporaryDirectory } from '../helpers/temporary-directory.ts'
+import { clientsOf } from './clients.ts'
 import { Disk, readRecord, type Loss, type Recorded } from './disk.ts'
 import { Journal } from './journal.ts'
 import { Origin } from './origin.ts'
-import { Pulls } from './pulls.ts'
 import { randomNumbers } from './random-numbers.ts'
 import { steps } from './steps.ts'
-import { Traffic } from './traffic.ts'
 import { verify } from './verify.ts'
 import { startVictim } from './victim.ts'
 
@@ -32,7 +31,7 @@ interface Recording {
   readonly entries: readonly Recorded[]
   readonly journal: Journal
   /** What was claimed from this position of the record on. */
-  readonly claims: readonly { readonly position: number; readonly claims: Journal['claims'] }[]
+  readonly claims: readonly { readonly position: number; readonly claims: ReturnType<Journal['snapshot']> }[]
 }
 
 /**
@@ -56,7 +55,11 @@ export async function powerCuts(options: PowerCutOptions): Promise<PowerCutRepor
     for (; done <= at; done++) disk.do(entryAt(recording.entries, done))
     await disk.writeAfterPowerCut(directory, loss)
     // What came in of a blob may be damaged, which shows when it is whole: that pull breaks off, and begins anew.
-    const { problems: found } = await verify(directory, journalAt(recording, at), { origin, tries: 2 })
+    const { problems: found } = await verify(directory, journalAt(recording, at), {
+      origin,
+      tries: 2,
+      giveUp: random() < 0.3,
+    })
     await rm(directory, { recursive: true })
     const line = `power cut after operation ${at + 1}, ${describe(entryAt(recording.entries, at))}`
     problems.push(...found.map((problem) => `${line}: ${problem}`))
@@ -78,10 +81,9 @@ async function recordLife(
   const { remote } = origin
   await using victim = await startVictim({ dataDirectory, scratch, grace: 'none', record: true, env, remote })
   const said = () => void claims.push({ position: victim.files.position, claims: journal.snapshot() })
-  const traffic = new Traffic(victim.client, journal, random, said)
-  const pulls = new Pulls(victim.client, journal, origin, said)
+  const clients = clientsOf(victim.client, { journal, origin, random, said })
   for (let round = 0; round < rounds; round++)
-    for (const { prepare } of steps.toSorted(() => random() - 0.5)) await (await prepare(traffic, pulls))?.()
+    for (const { prepare } of steps.toSorted(() => random() - 0.5)) await (await prepare(clients))?.()
   return { entries: readRecord(victim.files.record()), journal, claims }
 }
 

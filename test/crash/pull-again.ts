@@ -1,6 +1,7 @@
 import type { RegistryClient } from '../helpers/registry-client.ts'
-import { imageOf, nameOf, type Journal } from './journal.ts'
+import type { Journal } from './journal.ts'
 import type { Origin } from './origin.ts'
+import { imageOf, nameOf } from './possible.ts'
 import { isCached, originalName, Pulls } from './pulls.ts'
 
 /**

@@ -73,5 +73,5 @@ function blob({ origin }: Pulls): string {
 }
 
 function step(name: string, prepare: (pulls: Pulls) => ReturnType<Step['prepare']>): Step {
-  return { name, prepare: (_traffic, pulls) => prepare(pulls) }
+  return { name, prepare: ({ pulls }) => prepare(pulls) }
 }

@@ -1,14 +1,15 @@
 import { digestOfBytes } from '../helpers/tiny-image.ts'
+import type { Clients } from './clients.ts'
 import { pullSteps } from './pull-steps.ts'
-import type { Pulls } from './pulls.ts'
 import { images, tags, type Traffic } from './traffic.ts'
+import { v1Steps } from './v1-steps.ts'
 
 /** A step of a client. `undefined`: there is nothing yet that it could be done to. */
 export type Act = () => Promise<void>
 export interface Step {
   readonly name: string
   /** What must be there before; it is not part of the step. */
-  readonly prepare: (traffic: Traffic, pulls: Pulls) => Promise<Act | undefined>
+  readonly prepare: (clients: Clients) => Promise<Act | undefined>
 }
 
 /** Everything that a client can do to repositories, and what an admin can. */
@@ -92,8 +93,9 @@ export const steps: readonly Step[] = [
     }
   }),
   ...pullSteps,
+  ...v1Steps,
 ]
 
-function step(name: string, prepare: Step['prepare']): Step {
-  return { name, prepare }
+function step(name: string, prepare: (traffic: Traffic) => ReturnType<Step['prepare']>): Step {
+  return { name, prepare: ({ traffic }) => prepare(traffic) }
 }

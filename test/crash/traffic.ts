@@ -1,6 +1,7 @@
 import { digestOfBytes, descriptor, ociManifest } from '../helpers/tiny-image.ts'
 import { locationOf, type Answer, type RegistryClient } from '../helpers/registry-client.ts'
-import type { Journal, KnownManifest, Outcome } from './journal.ts'
+import type { Journal, KnownManifest } from './journal.ts'
+import { outcomeOf, type Outcome } from './possible.ts'
 
 /** The process at the other end has gone away. */
 export class Gone extends Error {}
@@ -228,9 +229,4 @@ export class Traffic {
 export function receivedOf({ headers: { range = '' } }: Answer): number {
   const last = Number(/^0-(\d+)$/.exec(range)?.[1] ?? 0)
   return last === 0 ? 0 : last + 1
-}
-
-function outcomeOf(status: number): Outcome {
-  if (status < 300) return 'done'
-  return status < 500 ? 'refused' : 'unknown'
 }

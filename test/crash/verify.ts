@@ -11,24 +11,35 @@ import { adminPassword } from '../helpers/caisson.ts'
 import { localV2 } from '../helpers/registry.ts'
 import { RegistryClient } from '../helpers/registry-client.ts'
 import { digestOfBytes } from '../helpers/tiny-image.ts'
-import { imageOf, nameOf, type Journal } from './journal.ts'
+import type { Journal } from './journal.ts'
 import type { Origin, Remote } from './origin.ts'
 import { pullAgain } from './pull-again.ts'
+import { imageOf, nameOf } from './possible.ts'
 import { isCached } from './pulls.ts'
 import { receivedOf } from './traffic.ts'
+import { clearV1, v1Leftovers, v1Tables } from './v1-tables.ts'
+import { pushV1Again, verifyV1 } from './v1-verify.ts'
 
 /** A registry that runs on a data directory, and its admin. */
 export interface Opened extends AsyncDisposable {
   readonly client: RegistryClient
 }
 
+export interface OpenOptions {
+  readonly remote?: Remote | undefined
+  /** What nobody goes on with expires at once, and garbage has no time of grace. Default: both have a day. */
+  readonly expire?: boolean
+}
+
 export interface VerifyOptions {
   /** Default: in this process, which is quicker than in one of its own. */
-  readonly open?: (dataDirectory: string, remote: Remote | undefined) => Promise<Opened>
+  readonly open?: (dataDirectory: string, options: OpenOptions) => Promise<Opened>
   /** What the remote repository caches. Default: there is none. */
   readonly origin?: Origin
   /** How often a pull may be tried until it is right. Default: once. */
   readonly tries?: number
+  /** What was being pushed by the V1 API is given up instead of gone on with: nothing may be left of it when it has expired. */
+  readonly giveUp?: boolean
 }
 
 /** Blobs of the upstream that had come in in part when a process ended. */
@@ -55,27 +66,33 @@ export interface Verified {
  *
  * Of what came through the remote repository: a manifest that a client got is kept, so a registry that asks nobody has it; what is kept is
  * right; the next pull is right and complete, and goes on with what had come in, of which nothing is left over then.
+ *
+ * Of what was being pushed by the V1 API: it is where it was said to be, and can be pushed again.
  */
 export async function verify(dataDirectory: string, journal: Journal, options: VerifyOptions = {}): Promise<Verified> {
-  const { open = openHere, origin, tries = 1 } = options
+  const { open = openHere, origin, tries = 1, giveUp = false } = options
   const problems: string[] = []
   let rests = noRests
   const filesBefore = await uploadFiles(dataDirectory)
   try {
     {
-      await using opened = await open(dataDirectory, origin && { ...origin.remote, offline: true })
+      await using opened = await open(dataDirectory, { remote: origin && { ...origin.remote, offline: true } })
       const files = new Set(await uploadFiles(dataDirectory))
       rests = { ...noRests, dropped: filesBefore.filter((file) => !files.has(file)).length }
       await new Verifier(opened.client, journal, problems).verify()
+      problems.push(...(await verifyV1(opened.client, journal.v1)))
+      if (!giveUp) problems.push(...(await pushV1Again(opened.client, journal.v1)))
     }
     if (origin) {
       const kept = fetchesIn(dataDirectory).length
       const resumedBefore = origin.resumed
       origin.heal()
-      await using opened = await open(dataDirectory, origin.remote)
+      await using opened = await open(dataDirectory, { remote: origin.remote })
       problems.push(...(await pullAgain(opened.client, journal, origin, tries)))
       rests = { ...rests, kept, resumed: origin.resumed - resumedBefore }
     }
+    if (giveUp)
+      problems.push(...(await afterExpiry(dataDirectory, journal, await open(dataDirectory, { expire: true }))))
   } catch (error) {
     problems.push(`the registry does not work: ${String(error instanceof Error ? error.stack : error)}`)
     return { problems, rests }
@@ -84,14 +101,31 @@ export async function verify(dataDirectory: string, journal: Journal, options: V
   return { problems: [...problems, ...(await filesAndTables(dataDirectory))], rests }
 }
 
-export async function openHere(dataDirectory: string, remote: Remote | undefined): Promise<Opened> {
+async function afterExpiry(dataDirectory: string, journal: Journal, expiring: Opened): Promise<readonly string[]> {
+  journal.v1.mayExpire()
+  journal.mayBeCollected()
+  const problems: string[] = []
+  {
+    await using opened = expiring
+    await clearV1(dataDirectory, opened.client)
+    problems.push(...(await verifyV1(opened.client, journal.v1)))
+  }
+  journal.v1.observedExpiry()
+  return [...problems, ...v1Leftovers(dataDirectory)]
+}
+
+const expiresAtOnce = { garbageCollection: { grace: '1ms', every: '20d', abandonedUploads: '1ms' } }
+const localRepositories = { 'docker-local': { type: 'local' }, 'docker-v1': { type: 'local', apiVersion: 'v1' } }
+
+export async function openHere(dataDirectory: string, { remote, expire = false }: OpenOptions): Promise<Opened> {
   const socketPath = join(dataDirectory, 'registry.sock')
   const config = registrySection.parse({
     listen: `unix:${socketPath}`,
     storage: { filesystem: join(dataDirectory, 'blobs') },
     database: `sqlite:${join(dataDirectory, 'caisson.db')}`,
     audit: { file: join(dataDirectory, 'audit', 'audit.jsonl') },
-    ...(remote && { repositories: { 'docker-local': { type: 'local' }, hub: remote } }),
+    ...(expire && expiresAtOnce),
+    ...(remote && { repositories: { ...localRepositories, hub: remote } }),
   })
   const log = pino({ level: 'silent' })
   const registry = await startRegistry({ config, dataDirectory, log, version: '0' })
@@ -254,6 +288,7 @@ export async function filesAndTables(dataDirectory: string): Promise<readonly st
     (select 1 from image_blobs l join blobs b on b.digest = l.digest
       where l.image_id = r.image_id and l.digest = r.digest and b.state = 'kept')`
   for (const row of rows(missing)) problems.push(`a manifest names a missing blob: ${JSON.stringify(row)}`)
+  problems.push(...v1Tables(dataDirectory))
 
   const uploads = new Set(rows('select id from uploads').map(({ id }) => id))
   for (const name of await uploadFiles(dataDirectory))

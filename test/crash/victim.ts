@@ -66,6 +66,7 @@ function section(grace: Grace, { abandonedUploads = '24h', remote }: VictimOptio
     garbageCollection: { grace: short ? '1ms' : '24h', every: '20d', abandonedUploads },
     repositories: {
       'docker-local': { type: 'local', keepUntagged: short ? '1ms' : '7d' },
+      'docker-v1': { type: 'local', apiVersion: 'v1' },
       ...(remote && { hub: remote }),
     },
   }

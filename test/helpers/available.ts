@@ -5,6 +5,7 @@ import { join } from 'node:path'
 const packages = {
   apache2: 'apache2',
   buildah: 'buildah',
+  cc: 'gcc libc6-dev',
   containerd: 'containerd',
   ctr: 'containerd',
   docker: 'docker.io',
@@ -21,6 +22,7 @@ const packages = {
   skopeo: 'skopeo',
   slapd: 'slapd',
   tar: 'tar',
+  umoci: 'umoci',
   unshare: 'util-linux',
 } as const
 

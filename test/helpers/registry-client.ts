@@ -29,6 +29,8 @@ export interface Answer {
 export interface Question {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array
+  /** Instead of a body: sent one by one, without saying how much will come. */
+  readonly chunks?: readonly Uint8Array[]
 }
 
 const errorForm = z.strictObject({
@@ -74,7 +76,7 @@ export class RegistryClient {
   }
 
   /** `target` is a path below the base, a whole path that begins with a slash, or a URL that a `Location` gave. */
-  async ask(method: string, target: string, { headers = {}, body }: Question = {}): Promise<Answer> {
+  async ask(method: string, target: string, { headers = {}, body, chunks = [] }: Question = {}): Promise<Answer> {
     const path = this.#pathOf(target)
     const sent = ('agent' in this.#where ? requestOverTls : request)({
       agent: new Agent({ keepAlive: false }),
@@ -88,6 +90,7 @@ export class RegistryClient {
         ...headers,
       },
     })
+    for (const chunk of chunks) sent.write(chunk)
     sent.end(body)
     const [message] = (await once(sent, 'response')) as [IncomingMessage]
     return answerOf(message, await buffer(message))

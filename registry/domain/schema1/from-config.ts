@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { encodedOf, type Digest } from '../digest.ts'
-import { goObject, goString, rawMembers } from '../go-json.ts'
 import { isObject, parseJson, type JsonObject } from '../json.ts'
+import { quoted, rawMembers, sortedObject } from '../raw-json.ts'
 import { emptyLayerDigest } from './empty-layer.ts'
 import { goTime } from './go-time.ts'
 import { writeSchema1, type Schema1Layer } from './schema1.ts'
@@ -23,9 +23,8 @@ export type Converted = { readonly payload: Uint8Array } | { readonly problem: s
  * have the same digests and ids.
  */
 export function schema1FromConfig({ name, tag, config, layers }: Convertible): Converted {
-  const members = rawMembers(config)
   const body = parseJson(config)
-  if (!members || !('value' in body) || !isObject(body.value)) return { problem: 'its configuration is no JSON object' }
+  if (!('value' in body) || !isObject(body.value)) return { problem: 'its configuration is no JSON object' }
   const { architecture = '' } = body.value
   if (typeof architecture !== 'string') return { problem: 'its configuration has an architecture that is no text' }
   const history = historyIn(body.value)
@@ -35,7 +34,8 @@ export function schema1FromConfig({ name, tag, config, layers }: Convertible): C
   const listed = Array.isArray(diffIds) ? diffIds.length : 0
   if (listed !== layers.length || filled !== layers.length)
     return { problem: `it has ${layers.length} layers, its configuration ${listed}, and its history ${filled}` }
-  const chain = chainOf(history.steps, layers, { text: Buffer.from(config).toString(), members })
+  const text = Buffer.from(config).toString()
+  const chain = chainOf(history.steps, layers, { text, members: rawMembers(text) })
   return { payload: writeSchema1({ name, tag, architecture, layers: chain.toReversed() }) }
 }
 
@@ -97,10 +97,10 @@ function stepText({ created, createdBy, author, comment }: Step, { id, parent, i
   const members = [
     `"id":"${id}"`,
     ...(parent === '' ? [] : [`"parent":"${parent}"`]),
-    ...(comment === '' ? [] : [`"comment":${goString(comment)}`]),
+    ...(comment === '' ? [] : [`"comment":${quoted(comment)}`]),
     `"created":"${created}"`,
-    `"container_config":{"Cmd":[${goString(createdBy)}]}`,
-    ...(author === '' ? [] : [`"author":${goString(author)}`]),
+    `"container_config":{"Cmd":[${quoted(createdBy)}]}`,
+    ...(author === '' ? [] : [`"author":${quoted(author)}`]),
     ...(isEmpty ? ['"throwaway":true'] : []),
   ]
   return `{${members.join(',')}}`
@@ -113,5 +113,5 @@ function topOf(config: ReadonlyMap<string, string>, { id, parent, isEmpty }: Lin
   members.set('id', `"${id}"`)
   if (parent !== '') members.set('parent', `"${parent}"`)
   if (isEmpty) members.set('throwaway', 'true')
-  return goObject(members)
+  return sortedObject(members)
 }

@@ -1,7 +1,7 @@
 import { isDigest, type Digest } from '../digest.ts'
 import { RegistryError } from '../errors.ts'
-import { goString } from '../go-json.ts'
 import { isObject, parseJson, type JsonObject } from '../json.ts'
+import { quoted } from '../raw-json.ts'
 
 /** What a manifest of Docker's "Image Manifest Version 2, Schema 1" says. */
 export interface Schema1 {
@@ -93,9 +93,9 @@ export function writeSchema1({ name, tag, architecture, layers }: Schema1): Uint
   const history = layers.map(({ v1Compatibility }) => item('v1Compatibility', v1Compatibility))
   const lines = [
     '"schemaVersion": 1',
-    `"name": ${goString(name)}`,
-    `"tag": ${goString(tag)}`,
-    `"architecture": ${goString(architecture)}`,
+    `"name": ${quoted(name)}`,
+    `"tag": ${quoted(tag)}`,
+    `"architecture": ${quoted(architecture)}`,
     `"fsLayers": [\n${fsLayers.join(',\n')}\n   ]`,
     `"history": [\n${history.join(',\n')}\n   ]`,
   ]
@@ -103,5 +103,5 @@ export function writeSchema1({ name, tag, architecture, layers }: Schema1): Uint
 }
 
 function item(key: string, value: string): string {
-  return `      {\n         "${key}": ${goString(value)}\n      }`
+  return `      {\n         "${key}": ${quoted(value)}\n      }`
 }

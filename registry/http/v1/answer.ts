@@ -13,7 +13,7 @@ export function done(ctx: Context): void {
   answerV1Json(ctx, true)
 }
 
-/** What never changes is for whoever may have it, and for no cache in between. */
+/** What never changes is for whoever may have it, and for no cache in between. Called last: an error keeps the headers that are there. */
 export function isForEver(ctx: Context): void {
   ctx.set('Cache-Control', 'private, max-age=31536000')
 }

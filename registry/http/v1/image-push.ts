@@ -1,12 +1,13 @@
 import { RegistryError } from '../../domain/errors.ts'
 import { parseV1Image } from '../../domain/v1-image.ts'
 import type { Context } from '../context.ts'
-import { openBody } from '../request-body.ts'
+import { declaredLength, openBody } from '../request-body.ts'
 import { done, ignoreBody, readSmallBody } from './answer.ts'
 import { pusherOf, type RepositoryCall } from './call.ts'
 
 /** The first of three steps. */
 export async function putJson(ctx: Context, call: RepositoryCall<'image json'>): Promise<void> {
+  await call.repository.local.admit(declaredLength(ctx) ?? 0)
   const image = parseV1Image(await readSmallBody(ctx))
   if (image.id !== call.resource.id)
     throw new RegistryError('MANIFEST_INVALID', { message: `JSON data contains invalid id: the path has another one` })
@@ -16,6 +17,7 @@ export async function putJson(ctx: Context, call: RepositoryCall<'image json'>):
 
 /** The second: the bytes as they are kept and given out, most often gzip. */
 export async function putLayer(ctx: Context, call: RepositoryCall<'image layer'>): Promise<void> {
+  await call.repository.local.admit(declaredLength(ctx) ?? 0)
   await call.repository.putLayer(call.resource.id, openBody(ctx), pusherOf(call))
   done(ctx)
 }

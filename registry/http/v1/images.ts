@@ -39,13 +39,15 @@ export async function getAncestry(ctx: Context, call: ImageCall): Promise<void> 
 export async function getLayer(ctx: Context, call: ImageCall): Promise<void> {
   const image = await findImage(ctx, call)
   const { digest, size } = image.layer
-  isForEver(ctx)
   ctx.set('X-Docker-Size', String(size))
   const { status } = selectBytes(ctx.method, ctx.req.headers, `"${digest}"`, size)
-  if (status !== 416) return sendBlob(ctx, call.repository.layer(image), digest)
-  ctx.status = 416
-  ctx.set('Content-Range', `bytes */${size}`)
-  empty(ctx)
+  if (status === 416) {
+    ctx.status = 416
+    ctx.set('Content-Range', `bytes */${size}`)
+    return empty(ctx)
+  }
+  await sendBlob(ctx, call.repository.layer(image), digest)
+  isForEver(ctx)
 }
 
 /** Whether a registry that asks the index may give the layer to the caller. */

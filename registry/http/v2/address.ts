@@ -2,30 +2,10 @@ import { RegistryError } from '../../domain/errors.ts'
 import { isRepositoryKey, parseImageName, type ImageName, type RepositoryKey } from '../../domain/names.ts'
 import type { Repositories } from '../../repositories/repositories.ts'
 import type { Repository } from '../../repositories/repository.ts'
+import type { ApiAddress } from '../api-address.ts'
 
-/** Where below the path the V2 API was addressed. */
-export interface V2Address {
-  /** Up to and including `/v2`. */
-  readonly base: string
-  /** The repository that the whole API stands for; undefined when the first segment of each name is the key. */
-  readonly key: string | undefined
-  /** What follows `/v2/`. */
-  readonly rest: string
-}
-
-const direct = /^\/v2(?:\/(.*))?$/
-const belowContext = /^\/api\/docker(?:\/([^/]+))?\/v2(?:\/(.*))?$/
-
-/** Undefined for a path outside the V2 API. `path` is normalised (`parseRequestTarget`). */
-export function locateV2(path: string, context: string): V2Address | undefined {
-  const atRoot = direct.exec(path)
-  if (atRoot) return { base: '/v2', key: undefined, rest: atRoot[1] ?? '' }
-
-  const below = path.startsWith(context) ? belowContext.exec(path.slice(context.length)) : null
-  if (!below) return undefined
-  const [, key, rest = ''] = below
-  return { base: `${context}/api/docker${key === undefined ? '' : `/${key}`}/v2`, key, rest }
-}
+/** With a key, that of the repository that the whole API stands for; without, the first segment of each name is the key. */
+export type V2Address = ApiAddress
 
 /** Which image of which repository `name` is. Throws NAME_INVALID, NAME_UNKNOWN. */
 export function resolveName({ key }: V2Address, name: string): { repository: RepositoryKey; image: ImageName } {

@@ -112,7 +112,7 @@ export class V1Repository {
     if (kept.some(({ digest }) => digest !== image.digest)) throw otherContent(this.key, image.id)
     if (await this.#isUsable(kept, push, by)) throw alreadyThere(image.id)
     await this.#ensureParent(push, image, by)
-    await this.#metadata.setPushedJson(push, image.id, image.json)
+    if (!(await this.#metadata.setPushedJson(push, image.id, image.json))) throw notAnnounced(image.id)
   }
 
   /** Throws MANIFEST_UNKNOWN when the JSON has not come before; STORAGE_FULL, DENIED by the quota. */
@@ -186,11 +186,7 @@ export class V1Repository {
   async #pushed(id: V1ImageId, by: V1Pusher): Promise<PushedV1Image> {
     for (const pushed of await this.#metadata.findPushedV1(this.key, id, by.principal))
       if (await by.mayDeploy(pushed.push.image)) return pushed
-    throw new RegistryError('MANIFEST_INVALID', {
-      message:
-        'This image does not belong to the repository: announce it by PUT /v1/repositories/<name>/ first, as docker push does',
-      detail: { id },
-    })
+    throw notAnnounced(id)
   }
 
   async #keepLayer(
@@ -235,11 +231,18 @@ export function imageUnknown(id: string): RegistryError {
   return new RegistryError('MANIFEST_UNKNOWN', { message: 'Image not found', detail: { id } })
 }
 
-/** The same files may be there in another compression. An empty layer is in many images, so it says nothing of the JSON. */
-function isSame({ json, layer }: PushedV1Image, there: KeptV1Image): boolean {
-  if (!json || !layer || !Buffer.from(json).equals(there.json)) return false
-  const { digest, tarsum } = there.layer
-  return layer.digest === digest || (layer.tarsum !== undefined && layer.tarsum === tarsum)
+function notAnnounced(id: V1ImageId): RegistryError {
+  return new RegistryError('MANIFEST_INVALID', {
+    message:
+      'This image does not belong to the repository: announce it by PUT /v1/repositories/<name>/ first, as docker push does',
+    detail: { id },
+  })
+}
+
+/** Of what was sent and what is kept. The same files may be there in another compression. */
+function isSame({ json, layer }: PushedV1Image, kept: KeptV1Image): boolean {
+  if (!json || !layer || parseV1Image(json).digest !== kept.digest) return false
+  return layer.digest === kept.layer.digest || (layer.tarsum !== undefined && layer.tarsum === kept.layer.tarsum)
 }
 
 function otherContent(key: RepositoryKey, id: V1ImageId): RegistryError {

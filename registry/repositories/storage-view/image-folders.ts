@@ -12,10 +12,13 @@ const imagesAtOnce = 100
 export class ImageFolders {
   readonly #metadata: ViewStorage['metadata']
   readonly #viewed: ViewedRepository
+  readonly #foldersOf: 'tags' | 'manifests'
 
-  constructor({ metadata }: ViewStorage, viewed: ViewedRepository) {
+  /** `of`: what there is a folder for in that of an image. */
+  constructor({ metadata }: ViewStorage, viewed: ViewedRepository, of: 'tags' | 'manifests') {
     this.#metadata = metadata
     this.#viewed = viewed
+    this.#foldersOf = of
   }
 
   /**
@@ -70,8 +73,8 @@ export class ImageFolders {
   }
 
   async #isKnown(image: ImageName): Promise<boolean> {
-    const tags = { tags: this.#tags.bind(this) }
-    return isKnown(tags, image, this.#viewed.readable(image))
+    if (this.#foldersOf === 'tags' && !(await this.#tags(image, undefined, 1))?.items.length) return false
+    return isKnown({ tags: this.#tags.bind(this) }, image, this.#viewed.readable(image))
   }
 
   async #tags(image: ImageName, after: string | undefined, limit: number) {

@@ -1,9 +1,9 @@
 import { buffer } from 'node:stream/consumers'
-import { algorithmOf, encodedOf, type Digest } from '../../domain/digest.ts'
 import { readImageConfig } from '../../domain/image-config.ts'
 import { configDigest, type Manifest } from '../../domain/manifest.ts'
 import type { ImageRef, Tag } from '../../domain/names.ts'
 import type { Property } from '../../domain/property.ts'
+import { property } from './property-list.ts'
 import type { ViewStorage } from './viewed-repository.ts'
 
 /** No honest configuration of an image is larger; it is read whole. */
@@ -29,15 +29,6 @@ export async function manifestProperties(
     property('docker.repoName', of.image),
     ...labels.map(([name, value]) => property(`docker.label.${name}`, value)),
   ]
-}
-
-export function property(name: string, ...values: readonly string[]): Property {
-  return { name, values }
-}
-
-/** Hexadecimal; undefined for a digest of another kind. */
-export function sha256Of(digest: Digest): string | undefined {
-  return algorithmOf(digest) === 'sha256' ? encodedOf(digest) : undefined
 }
 
 /** Those of the configuration, where the image has that. */

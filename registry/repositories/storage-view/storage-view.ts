@@ -4,6 +4,7 @@ import type { Property } from '../../domain/property.ts'
 import { keptPart } from '../kept-part.ts'
 import { mergeLists, takePage } from '../virtual/merged-pages.ts'
 import type { ChildPage, Layout, Path, StoredFolder, StoredItem } from './stored-item.ts'
+import { V1Layout } from './v1-layout.ts'
 import { V2Layout } from './v2-layout.ts'
 import type { ViewedRepository, ViewStorage } from './viewed-repository.ts'
 
@@ -27,7 +28,10 @@ export function openStorageView(
   if (!isRepositoryKey(key)) return undefined
   const part = keptPart(repositories, key)
   if (!part) return undefined
-  return viewOf(new V2Layout(storage, { key: part.repository, readable: part.within(readable) }))
+  const viewed = { key: part.repository, readable: part.within(readable) }
+  const config = repositories[part.repository]
+  const speaksV1 = config?.type === 'local' && config.apiVersion === 'v1'
+  return viewOf(speaksV1 ? new V1Layout(storage, viewed) : new V2Layout(storage, viewed))
 }
 
 function viewOf(layout: Layout): StorageView {

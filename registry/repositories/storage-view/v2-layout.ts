@@ -1,15 +1,15 @@
-import { hash } from 'node:crypto'
 import type { Digest } from '../../domain/digest.ts'
 import { isIndex, type Manifest } from '../../domain/manifest.ts'
 import { isImageName, isTag, type ImageName, type ImageRef } from '../../domain/names.ts'
 import type { Property } from '../../domain/property.ts'
-import type { HeldBlob, StoredManifest } from '../../storage/stored-items.ts'
-import { blobOf } from '../kept-blobs.ts'
+import type { StoredManifest } from '../../storage/stored-items.ts'
 import { isReachable } from '../reachable.ts'
 import { itemsAfter } from '../virtual/merged-pages.ts'
 import { digestOfName, digestsAfter, nameOfDigest } from './digest-name.ts'
+import { blobFile, bytesFile } from './files.ts'
 import { ImageFolders } from './image-folders.ts'
-import { manifestProperties, property, sha256Of, type PlacedManifest } from './manifest-properties.ts'
+import { manifestProperties, type PlacedManifest } from './manifest-properties.ts'
+import { merged } from './property-list.ts'
 import type { Child, Layout, Path, StoredFile } from './stored-item.ts'
 import type { ViewedRepository, ViewStorage } from './viewed-repository.ts'
 
@@ -31,7 +31,7 @@ export class V2Layout implements Layout {
   constructor(storage: ViewStorage, viewed: ViewedRepository) {
     this.#storage = storage
     this.#viewed = viewed
-    this.#images = new ImageFolders(storage, viewed)
+    this.#images = new ImageFolders(storage, viewed, 'manifests')
   }
 
   async file(path: Path): Promise<StoredFile | undefined> {
@@ -41,7 +41,7 @@ export class V2Layout implements Layout {
     if (name === nameOfManifest(found.manifest)) return this.#manifestFile(found)
     const digest = digestOfName(name)
     const blob = digest && (await this.#storage.metadata.findBlobOf(found.of, found.manifest.digest, digest))
-    return blob && this.#blobFile(blob, found)
+    return blob && blobFile(this.#storage, blob, found.manifest.pushedAt)
   }
 
   children(path: Path, after: string | undefined): readonly AsyncGenerator<Child, undefined>[] {
@@ -108,30 +108,14 @@ export class V2Layout implements Layout {
 
   #manifestFile(found: FoundManifest): StoredFile {
     const { bytes, pushedAt } = found.manifest
-    const sha256 = hash('sha256', bytes, 'hex')
-    return {
-      kind: 'file',
-      size: bytes.length,
-      sha256,
+    return bytesFile(bytes, {
       created: pushedAt,
-      content: bytes,
-      properties: async () => {
-        const known = [...(await manifestProperties(this.#storage, found)), property('sha256', sha256)]
-        return merged(found.tag === undefined ? [] : await this.#saidOf(found), known)
-      },
-    }
-  }
-
-  #blobFile({ digest, size }: HeldBlob, { manifest }: FoundManifest): StoredFile {
-    const sha256 = sha256Of(digest)
-    return {
-      kind: 'file',
-      size,
-      sha256,
-      created: manifest.pushedAt,
-      content: blobOf(this.#storage.blobs, digest, size),
-      properties: async () => (sha256 === undefined ? [] : [property('sha256', sha256)]),
-    }
+      properties: async () =>
+        merged(
+          found.tag === undefined ? [] : await this.#saidOf(found),
+          await manifestProperties(this.#storage, found),
+        ),
+    })
   }
 
   async #saidOf({ of, tag }: Pick<PlacedManifest, 'of' | 'tag'>): Promise<readonly Property[]> {
@@ -171,10 +155,4 @@ async function* namesAfter(
     }
     from = next
   } while (from !== undefined)
-}
-
-/** What is known counts before what is said. */
-function merged(said: readonly Property[], known: readonly Property[]): readonly Property[] {
-  const byName = new Map([...said, ...known].map((property) => [property.name, property]))
-  return [...byName.values()].sort((one, other) => (one.name < other.name ? -1 : 1))
 }

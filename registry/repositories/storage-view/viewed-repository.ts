@@ -15,6 +15,11 @@ export interface ViewStorage {
     | 'listBlobsOf'
     | 'findBlobOf'
     | 'listStandingAlone'
+    | 'nextV1Image'
+    | 'findV1Images'
+    | 'findV1Tag'
+    | 'v1Ancestry'
+    | 'findTagTime'
   >
 }
 

@@ -1,6 +1,7 @@
 import { algorithmOf, type Digest } from '../../domain/digest.ts'
 import { parseManifest, type Manifest } from '../../domain/manifest.ts'
 import type { ImageName } from '../../domain/names.ts'
+import { emptyLayerDigest } from '../../domain/schema1/empty-layer.ts'
 import type { BlobHandle, PushRights, PushTarget, Repository } from '../repository.ts'
 
 /** Where content may come from, as the pusher sees it. */
@@ -40,7 +41,9 @@ export class ContentFromMembers {
    */
   async takeWhatIsNamed({ mediaType, bytes }: Manifest): Promise<void> {
     const { blobs, entries } = parseManifest(mediaType, bytes)
-    await atOnce(blobsAtOnce, blobs, async (digest) => {
+    // The target has the empty layer whenever it is named.
+    const named = blobs.filter((digest) => digest !== emptyLayerDigest)
+    await atOnce(blobsAtOnce, named, async (digest) => {
       if (this.#isRefused || (await this.#has(digest, 'blob'))) return
       await this.#takeBlob(digest)
     })

@@ -194,6 +194,36 @@ test('layers in other compressions come to be in gzip, the same each time', asyn
   }
 })
 
+test('after a restart, and in another registry, the digests are those of before', async () => {
+  const repositories = {
+    'docker-v1': { type: 'local', apiVersion: 'v1' },
+    'docker-local': { type: 'local' },
+    'docker-dev': { type: 'local' },
+  }
+  const packed = v1Image('packed', base)
+  const tar = gunzipSync(packed.layer)
+  const plain = { ...packed, layer: tar, payload: payloadSum(packed.json, tar) }
+  const digestsIn = async (client: RegistryClient, targetRepo: string) => {
+    const { tags } = await migrate({ targetRepo }, client)
+    return tags.map(({ digest, reason }) => digest ?? reason)
+  }
+  const pushed = async () => {
+    const registry = await startTestRegistry({ repositories })
+    const client = registry.admin.at('/artifactory/api/docker/docker-v1/v1')
+    await pushV1(client, 'team/app', '1', [base, app])
+    await pushV1(client, 'team/plain', '1', [base, plain])
+    return { registry, client }
+  }
+  const one = await pushed()
+  await using first = one.registry
+  const before = await digestsIn(one.client, 'docker-local')
+  await first.restart()
+  assert.deepEqual(await digestsIn(one.client, 'docker-dev'), before)
+  const other = await pushed()
+  await using _second = other.registry
+  assert.deepEqual(await digestsIn(other.client, 'docker-local'), before)
+})
+
 test('what cannot go is told tag by tag, and the rest goes on', async () => {
   await pushV1(v1, 'broken', 'short', [imageOf('short', gzipSync('short'), { id: '0123456789abcdef' })])
   await pushV1(v1, 'broken', 'gzip', [imageOf('no gzip', Buffer.concat([gzipSync('x').subarray(0, 12)]))])

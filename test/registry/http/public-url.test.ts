@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import type { IncomingHttpHeaders } from 'node:http'
 import { test } from 'node:test'
 import { publicV2 } from '../../../registry/http/public-url.ts'
-import { locateV2 } from '../../../registry/http/v2/address.ts'
+import { locateApi } from '../../../registry/http/api-address.ts'
 
 const context = '/artifactory'
 
 /** What the client would be given as the URL of `name`'s things, and as the realm, for a request to `path`. */
 function seen(path: string, headers: IncomingHttpHeaders, trusted = true): { things: string; realm: string } {
-  const address = locateV2(path, context)
+  const address = locateApi('v2', path, context)
   assert.ok(address)
   const { origin, base, keyInNames } = publicV2({ trusted, headers }, address)
   return { things: `${origin}${base}/${keyInNames ? 'docker-local/' : ''}`, realm: `${origin}${base}/token` }

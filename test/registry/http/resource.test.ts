@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { locateV2, resolveName } from '../../../registry/http/v2/address.ts'
+import { locateApi } from '../../../registry/http/api-address.ts'
+import { resolveName } from '../../../registry/http/v2/address.ts'
 import { parseResource } from '../../../registry/http/v2/resource.ts'
 
 const digest = `sha256:${'0'.repeat(64)}`
@@ -44,20 +45,20 @@ for (const rest of [
   })
 
 test('the API is found below the context, by key and without, and at the root', () => {
-  assert.deepEqual(locateV2('/artifactory/api/docker/docker-local/v2/hello/tags/list', '/artifactory'), {
+  assert.deepEqual(locateApi('v2', '/artifactory/api/docker/docker-local/v2/hello/tags/list', '/artifactory'), {
     base: '/artifactory/api/docker/docker-local/v2',
     key: 'docker-local',
     rest: 'hello/tags/list',
   })
-  assert.deepEqual(locateV2('/artifactory/api/docker/v2/', '/artifactory'), {
+  assert.deepEqual(locateApi('v2', '/artifactory/api/docker/v2/', '/artifactory'), {
     base: '/artifactory/api/docker/v2',
     key: undefined,
     rest: '',
   })
-  assert.deepEqual(locateV2('/v2', ''), { base: '/v2', key: undefined, rest: '' })
-  assert.deepEqual(locateV2('/api/docker/a/v2/x', ''), { base: '/api/docker/a/v2', key: 'a', rest: 'x' })
+  assert.deepEqual(locateApi('v2', '/v2', ''), { base: '/v2', key: undefined, rest: '' })
+  assert.deepEqual(locateApi('v2', '/api/docker/a/v2/x', ''), { base: '/api/docker/a/v2', key: 'a', rest: 'x' })
   for (const path of ['/v2x/', '/other/api/docker/a/v2/', '/artifactory/api/docker/a/b/v2/', '/artifactory/v2/', '/'])
-    assert.equal(locateV2(path, '/artifactory'), undefined, path)
+    assert.equal(locateApi('v2', path, '/artifactory'), undefined, path)
 })
 
 test('a name without a key names no repository', () => {

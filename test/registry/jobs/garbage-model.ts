@@ -13,8 +13,13 @@ interface Shape {
   readonly subject: ManifestName | undefined
 }
 
-export const manifestNames = ['one', 'two', 'index', 'nested', 'signature', 'seal'] as const
-export type ManifestName = (typeof manifestNames)[number]
+export const v2Names = ['one', 'two', 'index', 'nested', 'signature', 'seal'] as const
+/** Images of the V1 API: manifests whose layer is the blob that was sent for them, and whose parent is an entry. */
+export const v1Names = ['base', 'child'] as const
+export const manifestNames = [...v2Names, ...v1Names] as const
+export type V2Name = (typeof v2Names)[number]
+export type V1Name = (typeof v1Names)[number]
+export type ManifestName = V2Name | V1Name
 
 /** All manifests that there are, and what each names. */
 export const shapes: Readonly<Record<ManifestName, Shape>> = {
@@ -24,6 +29,8 @@ export const shapes: Readonly<Record<ManifestName, Shape>> = {
   nested: { blobs: [], entries: ['index'], subject: undefined },
   signature: { blobs: ['s'], entries: [], subject: 'one' },
   seal: { blobs: ['s'], entries: [], subject: 'signature' },
+  base: { blobs: [], entries: [], subject: undefined },
+  child: { blobs: [], entries: ['base'], subject: undefined },
 }
 
 export const minute = 60_000
@@ -37,24 +44,47 @@ interface Timed {
   since: number
 }
 
+/** What somebody has said to push by the V1 API, and how far it has come. */
+interface Pushed {
+  open: boolean
+  hasJson: boolean
+  layer: BlobName | undefined
+}
+
 class Image {
+  /** Known by the name of the image: they outlive it. */
+  readonly pushes: Map<V1Name, Pushed>
+  /** Of the V1 images that it has. */
+  readonly layers = new Map<ManifestName, BlobName>()
   readonly manifests = new Map<ManifestName, Timed>()
   /** Those of another registry, of which the image need not have everything. */
   readonly cached = new Set<ManifestName>()
   readonly tags = new Map<TagName, ManifestName>()
   readonly links = new Map<BlobName, Timed>()
 
+  constructor(pushes = new Map<V1Name, Pushed>()) {
+    this.pushes = pushes
+  }
+
   holdsManifest(name: ManifestName): boolean {
     const { subject } = shapes[name]
     return (
+      [...this.pushes].some(([pushed, { open }]) => open && pushed === name) ||
       [...this.tags.values()].includes(name) ||
       [...this.manifests.keys()].some((other) => shapes[other].entries.includes(name)) ||
       (subject !== undefined && this.manifests.has(subject))
     )
   }
 
+  holdsLink(blob: BlobName): boolean {
+    return this.names(blob) || [...this.pushes.values()].some(({ open, layer }) => open && layer === blob)
+  }
+
   names(blob: BlobName): boolean {
-    return [...this.manifests.keys()].some((manifest) => shapes[manifest].blobs.includes(blob))
+    return (
+      [...this.layers.values()].includes(blob) ||
+      [...this.manifests.keys()].some((manifest) => shapes[manifest].blobs.includes(blob))
+    )
   }
 }
 
@@ -99,7 +129,7 @@ export class Model {
     return 'done'
   }
 
-  put(name: ImageName, manifest: ManifestName, tags: readonly TagName[]): Outcome {
+  put(name: ImageName, manifest: V2Name, tags: readonly TagName[]): Outcome {
     const image = this.image(name)
     const { blobs, entries } = shapes[manifest]
     const whole = image.manifests.has(manifest) && !image.cached.has(manifest)
@@ -110,7 +140,7 @@ export class Model {
     return this.#keep(image, manifest, tags)
   }
 
-  cache(name: ImageName, manifest: ManifestName, tag: TagName | undefined): Outcome {
+  cache(name: ImageName, manifest: V2Name, tag: TagName | undefined): Outcome {
     const image = this.image(name)
     image.cached.add(manifest)
     return this.#keep(image, manifest, tag === undefined ? [] : [tag])
@@ -145,7 +175,58 @@ export class Model {
 
   deleteImage(name: ImageName): void {
     this.#deleted.push(...this.image(name).links.keys())
-    this.images.set(name, new Image())
+    this.images.set(name, new Image(this.image(name).pushes))
+  }
+
+  announce(name: ImageName, v1s: readonly V1Name[]): void {
+    const { pushes } = this.image(name)
+    for (const v1 of v1s) pushes.set(v1, { hasJson: false, layer: undefined, ...pushes.get(v1), open: true })
+  }
+
+  sendJson(name: ImageName, v1: V1Name): Outcome {
+    const image = this.image(name)
+    const pushed = image.pushes.get(v1)
+    if (!pushed || image.manifests.has(v1) || !this.#hasParent(image, v1)) return 'refused'
+    pushed.hasJson = true
+    return 'done'
+  }
+
+  /** Any layer will do, and the last one counts. */
+  sendLayer(name: ImageName, v1: V1Name, blob: BlobName): Outcome {
+    const pushed = this.image(name).pushes.get(v1)
+    if (!pushed?.hasJson) return 'refused'
+    this.store(blob)
+    this.link(name, blob)
+    this.#change(() => (pushed.layer = blob))
+    return 'done'
+  }
+
+  complete(name: ImageName, v1: V1Name): Outcome {
+    const image = this.image(name)
+    const layer = image.pushes.get(v1)?.layer
+    if (layer === undefined || !image.links.has(layer)) return 'refused'
+    if (image.manifests.has(v1) || !this.#hasParent(image, v1)) return 'refused'
+    image.layers.set(v1, layer)
+    return this.#keep(image, v1, [])
+  }
+
+  tagV1(name: ImageName, v1: V1Name, tag: TagName): Outcome {
+    const image = this.image(name)
+    if (!image.manifests.has(v1)) return 'refused'
+    this.#change(() => image.tags.set(tag, v1))
+    return 'done'
+  }
+
+  endPush(name: ImageName): void {
+    this.#change(() => {
+      for (const pushed of this.image(name).pushes.values()) pushed.open = false
+    })
+  }
+
+  forgetPushes(): void {
+    this.#change(() => {
+      for (const { pushes } of this.images.values()) pushes.clear()
+    })
   }
 
   /** The blobs whose bytes go. */
@@ -157,7 +238,7 @@ export class Model {
         this.#change(() => this.#remove(image, manifest))
     this.#change(() => (this.#deleted = []))
     for (const image of this.images.values())
-      for (const blob of this.#due(image.links, graceMs, (it) => image.names(it)))
+      for (const blob of this.#due(image.links, graceMs, (it) => image.holdsLink(it)))
         this.#change(() => image.links.delete(blob))
     const due = this.#due(this.blobs, readersMs, (blob) => this.#isLinked(blob))
     for (const blob of due.filter((it) => this.expected.includes(it))) this.blobs.set(blob, { since: this.now })
@@ -182,8 +263,13 @@ export class Model {
 
   #remove(image: Image, manifest: ManifestName): void {
     image.manifests.delete(manifest)
+    image.layers.delete(manifest)
     image.cached.delete(manifest)
     for (const [tag, tagged] of image.tags) if (tagged === manifest) image.tags.delete(tag)
+  }
+
+  #hasParent(image: Image, v1: V1Name): boolean {
+    return shapes[v1].entries.every((entry) => image.manifests.has(entry))
   }
 
   #isLinked(blob: BlobName): boolean {
@@ -202,7 +288,7 @@ export class Model {
   #held(): readonly Timed[] {
     const ofImages = [...this.images.values()].flatMap((image) => [
       ...[...image.manifests].filter(([name]) => image.holdsManifest(name)),
-      ...[...image.links].filter(([name]) => image.names(name)),
+      ...[...image.links].filter(([name]) => image.holdsLink(name)),
     ])
     return [...ofImages, ...[...this.blobs].filter(([name]) => this.#isLinked(name))].map(([, timed]) => timed)
   }

@@ -6,6 +6,7 @@ import { attempt } from '../../helpers/program.ts'
 
 const model = fileURLToPath(new URL('garbage-model.test.ts', import.meta.url))
 const garbage = 'registry/storage/sql-garbage.ts'
+const pushes = 'registry/storage/sql-v1-pushes.ts'
 const collector = 'registry/jobs/collector.ts'
 
 /** What the product would no longer do, and where it does it. */
@@ -116,6 +117,36 @@ const mutations: readonly (Mutation & { readonly without: string })[] = [
     without: 'a deleted image leaving its blobs to review',
     file: 'registry/storage/sql-deleted-images.ts',
     find: 'await reviewBlob(db, digest, at)',
+    replace: '',
+  },
+  {
+    without: 'an open push by the V1 API holding its images',
+    file: garbage,
+    find: 'and p.image = i.name and p.is_open = 1) as held\n      from manifest_reviews',
+    replace: 'and p.image = i.name and p.is_open = 2) as held\n      from manifest_reviews',
+  },
+  {
+    without: 'an open push by the V1 API holding its layers',
+    file: garbage,
+    find: 'and p.image = i.name and p.is_open = 1) as held\n      from link_reviews',
+    replace: 'and p.image = i.name and p.is_open = 2) as held\n      from link_reviews',
+  },
+  {
+    without: 'the end of a push by the V1 API leaving what it held to review',
+    file: pushes,
+    find: 'await reviewWhatIsLetGo(db, ended, at)',
+    replace: '',
+  },
+  {
+    without: 'a layer that another one takes the place of being left to review',
+    file: pushes,
+    find: 'p.layer <> ${digest}`, at)',
+    replace: 'p.layer is null`, at)',
+  },
+  {
+    without: 'an image of the V1 API holding its parent',
+    file: 'registry/storage/sql-v1-images.ts',
+    find: 'entries.push(row.digest)',
     replace: '',
   },
 ]

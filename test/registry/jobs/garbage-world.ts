@@ -12,6 +12,7 @@ import { Collector } from '../../../registry/jobs/collector.ts'
 import { expireUploads } from '../../../registry/jobs/upload-expiry.ts'
 import { recoverUploads, type Storage } from '../../../registry/jobs/upload-recovery.ts'
 import { LocalRepository } from '../../../registry/repositories/local/local-repository.ts'
+import { V1Repository } from '../../../registry/repositories/local/v1-repository.ts'
 import type { BlobStore } from '../../../registry/storage/blob-store.ts'
 import { openFilesystemBlobs } from '../../../registry/storage/filesystem-blobs.ts'
 import type { MetadataStore } from '../../../registry/storage/metadata-store.ts'
@@ -27,12 +28,15 @@ import {
   Model,
   shapes,
   tagNames,
+  v2Names,
   type BlobName,
   type ImageName,
   type ManifestName,
   type Outcome,
   type TagName,
+  type V2Name,
 } from './garbage-model.ts'
+import { askV1, v1Images, type SendLayer, type V1Command } from './garbage-v1.ts'
 
 /** What happens in one go. */
 export type Simple =
@@ -41,7 +45,7 @@ export type Simple =
   | {
       readonly do: 'put'
       readonly image: ImageName
-      readonly manifest: ManifestName
+      readonly manifest: V2Name
       readonly tags: readonly TagName[]
     }
   | {
@@ -52,12 +56,13 @@ export type Simple =
   | {
       readonly do: 'cache'
       readonly image: ImageName
-      readonly manifest: ManifestName
+      readonly manifest: V2Name
       readonly tag: TagName | undefined
     }
   | { readonly do: 'delete tag'; readonly image: ImageName; readonly tag: TagName }
   | { readonly do: 'delete image'; readonly image: ImageName }
   | { readonly do: 'crash' }
+  | V1Command
 
 type Push = { readonly do: 'push'; readonly image: ImageName; readonly blob: BlobName }
 type Advance = { readonly do: 'advance'; readonly minutes: number }
@@ -66,6 +71,7 @@ type Advance = { readonly do: 'advance'; readonly minutes: number }
 export type Command =
   | Simple
   | Advance
+  | SendLayer
   | { readonly do: 'expire' | 'restart' }
   | (Push & {
       readonly beforePlace: readonly (Simple | Advance | { readonly do: 'collect' })[]
@@ -77,6 +83,8 @@ export type Command =
       readonly beforeForget: readonly (Simple | Push)[]
     }
 
+type PlainCommand = Exclude<Simple, V1Command | { readonly do: 'crash' | 'delete image' }>
+
 class Crash extends Error {}
 
 type Hook = 'place' | 'link' | 'delete' | 'forget'
@@ -84,7 +92,7 @@ type Hook = 'place' | 'link' | 'delete' | 'forget'
 const contentOf = (blob: BlobName): string => `content of ${blob}`
 const digestOfBlob = (blob: BlobName): Digest => sha256(contentOf(blob))
 const manifests = new Map<ManifestName, Manifest>()
-for (const name of manifestNames) manifests.set(name, build(name))
+for (const name of v2Names) manifests.set(name, build(name))
 const app = parseImageName('app')
 
 /** The real thing and the model, side by side, in virtual time. */
@@ -225,6 +233,8 @@ export class World implements AsyncDisposable {
       case 'expire':
         this.#model.expected.length = 0
         await expireUploads(this.#storage, new Date(8.64e15), () => undefined)
+        this.#model.forgetPushes()
+        while ((await this.#storage.metadata.expireV1Pushes(new Date('9999-12-31'), 2)) > 0) continue
         return
       case 'restart':
         return this.#restart()
@@ -236,6 +246,13 @@ export class World implements AsyncDisposable {
         this.#model.deleteImage(command.image)
         await this.#storage.metadata.deleteImage({ repository: keyOf(command.image), image: app })
         return
+      case 'announce':
+      case 'send json':
+      case 'send layer':
+      case 'complete':
+      case 'tag V1 image':
+      case 'end push':
+        return this.#runV1(command)
       default:
         assert.equal(await this.#ask(command), this.#expect(command), `the outcome of ${JSON.stringify(command)}`)
     }
@@ -310,7 +327,36 @@ export class World implements AsyncDisposable {
     await this.#collect({ beforeDelete: [], beforeForget: [] })
   }
 
-  #expect(command: Exclude<Simple, { do: 'crash' | 'delete image' }>): Outcome {
+  async #runV1(command: V1Command | SendLayer): Promise<void> {
+    const repository = new V1Repository(this.#repository(command.image), this.#storage)
+    const { pushes } = this.#model.image(command.image)
+    const layer = command.do === 'complete' ? pushes.get(command.v1)?.layer : undefined
+    const blob = command.do === 'send layer' ? command.blob : layer
+    const outcome = await askV1(repository, command, blob && contentOf(blob))
+    assert.equal(outcome, this.#expectV1(command), `the outcome of ${JSON.stringify(command)}`)
+  }
+
+  #expectV1(command: V1Command | SendLayer): Outcome {
+    const model = this.#model
+    switch (command.do) {
+      case 'announce':
+        model.announce(command.image, command.v1s)
+        return 'done'
+      case 'send json':
+        return model.sendJson(command.image, command.v1)
+      case 'send layer':
+        return model.sendLayer(command.image, command.v1, command.blob)
+      case 'complete':
+        return model.complete(command.image, command.v1)
+      case 'tag V1 image':
+        return model.tagV1(command.image, command.v1, command.tag)
+      case 'end push':
+        model.endPush(command.image)
+        return 'done'
+    }
+  }
+
+  #expect(command: PlainCommand): Outcome {
     const model = this.#model
     switch (command.do) {
       case 'rely on blob':
@@ -334,7 +380,7 @@ export class World implements AsyncDisposable {
     }
   }
 
-  async #ask(command: Exclude<Simple, { do: 'crash' | 'delete image' }>): Promise<Outcome> {
+  async #ask(command: PlainCommand): Promise<Outcome> {
     const repository = this.#repository(command.image)
     const of = { repository: keyOf(command.image), image: app }
     const done = (found: unknown): Outcome => (found ? 'done' : 'absent')
@@ -359,11 +405,11 @@ export class World implements AsyncDisposable {
           return 'done'
         }
         case 'uncache':
-          return done(await this.#storage.metadata.uncacheManifest(of, { digest: manifestOf(command.manifest).digest }))
+          return done(await this.#storage.metadata.uncacheManifest(of, { digest: digestOf(command.manifest) }))
         case 'rely on manifest':
-          return done(await repository.manifest(app, { digest: manifestOf(command.manifest).digest }, { use: 'rely' }))
+          return done(await repository.manifest(app, { digest: digestOf(command.manifest) }, { use: 'rely' }))
         case 'delete manifest':
-          return done(await repository.deleteManifest(app, { digest: manifestOf(command.manifest).digest }))
+          return done(await repository.deleteManifest(app, { digest: digestOf(command.manifest) }))
         case 'delete tag':
           return done(await repository.deleteManifest(app, { tag: parseTag(command.tag) }))
       }
@@ -402,11 +448,11 @@ export class World implements AsyncDisposable {
     const links: BlobName[] = []
     const tags: (ManifestName | undefined)[] = []
     for (const name of manifestNames)
-      if (await repository.manifest(app, { digest: manifestOf(name).digest })) manifests.push(name)
+      if (await repository.manifest(app, { digest: digestOf(name) })) manifests.push(name)
     for (const name of blobNames) if (await repository.blob(app, digestOfBlob(name))) links.push(name)
     for (const name of tagNames) {
       const digest = (await repository.manifest(app, { tag: parseTag(name) }))?.digest
-      tags.push(manifestNames.find((manifest) => manifestOf(manifest).digest === digest))
+      tags.push(manifestNames.find((manifest) => digestOf(manifest) === digest))
     }
     return { manifests, links, tags }
   }
@@ -420,6 +466,10 @@ export class World implements AsyncDisposable {
 
 function isUploadUnknown(error: unknown): boolean {
   return error instanceof RegistryError && error.code === 'BLOB_UPLOAD_UNKNOWN'
+}
+
+function digestOf(name: ManifestName): Digest {
+  return v1Images.get(name)?.digest ?? manifestOf(name).digest
 }
 
 function manifestOf(name: ManifestName): Manifest {

@@ -89,6 +89,7 @@ async function useProperties(store: MetadataStore): Promise<void> {
   await store.listBlobsOf(other, manifest.digest, undefined, 10)
   await store.findBlobOf(other, manifest.digest, sha256('a'))
   await store.listStandingAlone(other, undefined, 10)
+  await store.nextV1Image(other.repository, '')
 }
 
 async function useCache(store: MetadataStore): Promise<void> {

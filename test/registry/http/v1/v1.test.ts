@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
+import { rename } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { after, test } from 'node:test'
@@ -104,6 +107,17 @@ test('a layer that broke off is gone on with, by a range that ends one beyond th
   assert.deepEqual(rest.body, layer.subarray(10))
   const nothing = await ask(`bytes=${layer.length}-${layer.length}`)
   assert.deepEqual([nothing.status, nothing.headers['content-length'], nothing.body.length], [416, '0', 0])
+})
+
+test('a layer is kept by clients for ever, and an answer that there is none is not', async () => {
+  const path = `images/${base.id}/layer`
+  const cacheControl = async () => (await anonymous.ask('GET', path)).headers['cache-control']
+  assert.equal(await cacheControl(), 'private, max-age=31536000')
+  const name = hash('sha256', base.layer, 'hex')
+  const file = join(registry.dataDirectory, 'blobs', 'sha256', name.slice(0, 2), name)
+  await rename(file, `${file}.away`)
+  assert.equal(await cacheControl(), undefined)
+  await rename(`${file}.away`, file)
 })
 
 test('what is in a layer, and what it changes, is listed', async () => {

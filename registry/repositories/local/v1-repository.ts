@@ -104,9 +104,8 @@ export class V1Repository {
     await this.#metadata.endV1Push({ ...this.#of(image), principal })
   }
 
-  /** Throws MANIFEST_INVALID, STORAGE_FULL, and CONFLICT when the image is complete already. */
+  /** Throws MANIFEST_INVALID, and CONFLICT when the image is complete already. */
   async putJson(image: V1Image, by: V1Pusher): Promise<void> {
-    await this.local.admit(image.json.length)
     const { push } = await this.#pushed(image.id, by)
     const kept = await this.#metadata.findV1Images(this.key, image.id)
     if (kept.some(({ digest }) => digest !== image.digest)) throw otherContent(this.key, image.id)

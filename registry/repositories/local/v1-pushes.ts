@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Digest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { ImageName, ImageRef, RepositoryKey, Tag } from '../../domain/names.ts'
@@ -10,6 +11,8 @@ import { LayerChecksums, type LayerSums } from './layer-checksums.ts'
 import type { LocalRepository } from './local-repository.ts'
 import { compareSums, type SaidSums } from './said-sums.ts'
 import type { V1Reader } from './v1-reader.ts'
+
+const announcedAtOnce = 1000
 
 /** Who pushes. */
 export interface V1Pusher extends V1Reader {
@@ -35,8 +38,14 @@ export class V1Pushes {
     this.#metadata = metadata
   }
 
+  /** Throws STORAGE_FULL. */
   async announce(image: ImageName, principal: string, ids: readonly V1ImageId[]): Promise<void> {
-    await this.#metadata.announceV1({ ...this.#of(image), principal }, ids)
+    await this.#local.admit(0)
+    // In parts, between which others have their turn: one could name a hundred thousand.
+    for (let start = 0; start < ids.length; start += announcedAtOnce) {
+      await this.#metadata.announceV1({ ...this.#of(image), principal }, ids.slice(start, start + announcedAtOnce))
+      await setImmediate() // The database answers at once.
+    }
   }
 
   /** All of what was announced has come. */

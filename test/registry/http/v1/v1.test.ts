@@ -254,6 +254,17 @@ test('an image that nobody announced is not taken', async () => {
   assert.match(errorOf(answer), /^This image does not belong to the repository/)
 })
 
+test('while somebody announces very many images, others are answered', async () => {
+  const ids = Array.from({ length: 50_000 }, (_, index) => ({ id: index.toString(16).padStart(16, '0') }))
+  let isAnnounced = false
+  const announcing = admin.ask('PUT', 'repositories/acme/many/', { body: JSON.stringify(ids) })
+  const announced = announcing.finally(() => (isAnnounced = true))
+  let answers = 0
+  for (; !isAnnounced; answers++) await anonymous.ask('GET', '_ping')
+  assert.equal((await announced).status, 200)
+  assert.ok(answers > 10, `${answers} answers`)
+})
+
 test('an id stands for one content', async () => {
   const other = { ...base, json: base.json.replace('2015', '2016') }
   await admin.ask('PUT', 'repositories/acme/other/', { body: JSON.stringify([{ id: base.id }]) })

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Digest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { ImageName, ImageRef, RepositoryKey, Tag } from '../../domain/names.ts'
@@ -10,6 +11,8 @@ import { LayerChecksums, type LayerSums } from './layer-checksums.ts'
 import type { LocalRepository } from './local-repository.ts'
 import { compareSums, type SaidSums } from './said-sums.ts'
 import type { V1Reader } from './v1-reader.ts'
+
+const announcedAtOnce = 1000
 
 /** Who pushes. */
 export interface V1Pusher extends V1Reader {
@@ -35,8 +38,14 @@ export class V1Pushes {
     this.#metadata = metadata
   }
 
+  /** Throws STORAGE_FULL. */
   async announce(image: ImageName, principal: string, ids: readonly V1ImageId[]): Promise<void> {
-    await this.#metadata.announceV1({ ...this.#of(image), principal }, ids)
+    await this.#local.admit(0)
+    // In parts, between which others have their turn: one could name a hundred thousand.
+    for (let start = 0; start < ids.length; start += announcedAtOnce) {
+      await this.#metadata.announceV1({ ...this.#of(image), principal }, ids.slice(start, start + announcedAtOnce))
+      await setImmediate() // The database answers at once.
+    }
   }
 
   /** All of what was announced has come. */
@@ -75,11 +84,12 @@ export class V1Pushes {
   /** The image is complete with that. Throws DIGEST_INVALID when something else has arrived than was sent, CONFLICT in the wrong order. */
   async putChecksum(id: V1ImageId, said: SaidSums, by: V1Pusher): Promise<void> {
     const { push, json, layer } = await this.#pushed(id, by)
-    if (layer) compareSums(said, layer)
-    if (await this.#isThere(push, id, by)) throw alreadyThere(id)
+    // Who has sent it all learns of no other who was faster: docker would give the push up.
+    if (!layer && (await this.#isThere(push, id, by))) throw alreadyThere(id)
     if (!json) throw imageUnknown(id)
     if (!layer)
       throw new RegistryError('CONFLICT', { message: 'Cannot set this image checksum: the layer comes before it' })
+    compareSums(said, layer)
     const image = parseV1Image(json)
     await this.#ensureParent(push, image, by)
     await this.#metadata.putV1Image({ repository: push.repository, image: push.image }, image, layer)
@@ -106,8 +116,8 @@ export class V1Pushes {
   async #ensureIn({ repository, image }: ImageRef, id: V1ImageId, by: V1Pusher): Promise<boolean> {
     const kept = await this.#metadata.findV1Images(this.#local.key, id)
     if (await this.#isUsable(kept, { image }, by)) return true
-    for (const { of, digest } of kept)
-      if (of.image !== image && (await by.mayRead(of.image, digest)))
+    for (const { of, digest, isLost } of kept)
+      if (of.image !== image && !isLost && (await by.mayRead(of.image, digest)))
         if (await this.#metadata.copyV1Images({ repository, image }, of, id)) return true
     return false
   }
@@ -121,7 +131,7 @@ export class V1Pushes {
    * whoever may push a part of an image name would come to what others keep there.
    */
   async #isUsable(kept: readonly KeptV1Image[], { image }: Pick<ImageRef, 'image'>, by: V1Pusher): Promise<boolean> {
-    const there = kept.find(({ of }) => of.image === image)
+    const there = kept.find(({ of, isLost }) => of.image === image && !isLost)
     if (!there) return false
     if (await by.mayBuildOn(image, there.digest)) return true
     const sent = await this.#metadata.findPushedV1(this.#local.key, there.id, by.principal)

@@ -28,10 +28,10 @@ export class V1Repository {
     return this.local.key
   }
 
-  /** The image, in an image name where the reader may see it. */
+  /** The image, in an image name where the reader may see it. One whose layer is lost is not there: who pushes it sends it again. */
   async find(id: V1ImageId, reader: V1Reader): Promise<KeptV1Image | undefined> {
     for (const kept of await this.#metadata.findV1Images(this.key, id))
-      if (await reader.mayRead(kept.of.image, kept.digest)) return kept
+      if (!kept.isLost && (await reader.mayRead(kept.of.image, kept.digest))) return kept
     return undefined
   }
 

@@ -169,6 +169,11 @@ test('pushes leave the configured space free, pulls and deletions go on', { skip
   assert.equal((await admin.ask('PATCH', upload, { body: Buffer.alloc(mebibyte) })).status, 507)
   const manifest = { headers: { 'content-type': ociManifest }, body: Buffer.alloc(mebibyte) }
   assert.equal((await admin.ask('PUT', 'kept/manifests/2', manifest)).status, 507)
+  const v1 = admin.at('/artifactory/api/docker/docker-v1/v1')
+  const id = 'd'.repeat(64)
+  assert.equal((await v1.ask('PUT', 'repositories/team/app/', { body: JSON.stringify([{ id }]) })).status, 200)
+  const json = JSON.stringify({ id, comment: 'd'.repeat(mebibyte) })
+  assert.equal((await v1.ask('PUT', `images/${id}/json`, { body: json })).status, 507)
   assert.ok((await freeBytes(disk.path)) >= 16 * mebibyte)
 
   assert.equal((await anonymous.ask('GET', 'kept/manifests/1')).status, 200)

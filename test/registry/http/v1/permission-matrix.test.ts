@@ -236,3 +236,16 @@ test('who may read nothing pushes on top of what is there, and what it sends aga
   )
   assert.equal((await blind.ask('GET', `images/${child.id}/json`)).status, 404)
 })
+
+test('who has sent the layer of an image under another JSON does not come to the image', async () => {
+  const operator = at(registry.anonymous.as({ name: 'operator', password }), 'old')
+  const image = v1Image('foreseen', undefined, { config: { Env: ['PASSWORD=secret'] } })
+  const guessed = JSON.stringify({ id: image.id })
+  await operator.ask('PUT', 'repositories/library/app/', { body: JSON.stringify([{ id: image.id }]) })
+  assert.equal((await operator.ask('PUT', `images/${image.id}/json`, { body: guessed })).status, 200)
+  assert.equal((await operator.ask('PUT', `images/${image.id}/layer`, { body: image.layer })).status, 200)
+  await pushV1(at(registry.admin, 'old'), 'library/app', 'latest', [image])
+  const tagged = await operator.ask('PUT', 'repositories/library/app/tags/mine', { body: JSON.stringify(image.id) })
+  assert.equal(tagged.status, 404)
+  assert.equal((await operator.ask('GET', `images/${image.id}/json`)).status, 404)
+})

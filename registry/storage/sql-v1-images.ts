@@ -32,8 +32,9 @@ export function sqlV1Images(db: MetadataDatabase, now: () => Date): KeptImages {
         if (chain.length === 0 || chain.some(({ isLost }) => isLost)) return false
         const at = now().toISOString()
         for (const { layer, ...image } of chain.toReversed()) {
+          const json = await jsonOf(db, from, image.digest)
           await linkBlob(db, to, layer, at, {})
-          await keepImage(db, await ensureImageId(db, to), image, layer, at)
+          await keepImage(db, await ensureImageId(db, to), { ...image, json }, layer, at)
         }
         return true
       }),
@@ -60,7 +61,6 @@ interface Row {
   readonly id: V1ImageId
   readonly parent: V1ImageId | null
   readonly digest: Digest
-  readonly json: Uint8Array
   readonly layer: Digest
   readonly size: number
   readonly checksum: Digest
@@ -68,8 +68,8 @@ interface Row {
   readonly state: BlobState
 }
 
-const columns = sql`i.repository, i.name as image, v.id, v.parent, v.digest, m.bytes as json, v.layer, b.size, v.checksum, v.tarsum, b.state`
-const joins = sql`join manifests m on m.image_id = v.image_id and m.digest = v.digest join blobs b on b.digest = v.layer`
+const columns = sql`i.repository, i.name as image, v.id, v.parent, v.digest, v.layer, b.size, v.checksum, v.tarsum, b.state`
+const joins = sql`join blobs b on b.digest = v.layer`
 
 function keptImage({ repository, image, parent, layer, size, checksum, tarsum, state, ...row }: Row): KeptV1Image {
   return {
@@ -92,6 +92,18 @@ async function ancestry(db: MetadataDatabase, of: ImageRef, id: V1ImageId): Prom
     where v.image_id = c.image_id and v.id = c.id and i.id = c.image_id`
   const images = new Map((await chain.execute(db)).rows.map((row) => [row.id, keptImage(row)]))
   return [...upwards(images, id)]
+}
+
+async function jsonOf(db: MetadataDatabase, { repository, image }: ImageRef, digest: Digest): Promise<Uint8Array> {
+  const { bytes } = await db
+    .selectFrom('images')
+    .innerJoin('manifests', 'manifests.image_id', 'images.id')
+    .where('images.repository', '=', repository)
+    .where('images.name', '=', image)
+    .where('manifests.digest', '=', digest)
+    .select('manifests.bytes')
+    .executeTakeFirstOrThrow()
+  return bytes
 }
 
 function* upwards(images: ReadonlyMap<V1ImageId, KeptV1Image>, from: V1ImageId): Generator<KeptV1Image> {

@@ -12,8 +12,8 @@ export interface V1Layer {
   readonly tarsum: string | undefined
 }
 
-/** An image that is complete, and that never changes. */
-export interface KeptV1Image extends V1Image {
+/** An image that is complete, and that never changes. Its JSON is a manifest of the image name: many of them are large. */
+export interface KeptV1Image extends Omit<V1Image, 'json'> {
   /** The image name that has it. */
   readonly of: ImageRef
   readonly layer: V1Layer & { readonly size: number }

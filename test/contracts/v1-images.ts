@@ -29,17 +29,18 @@ export function v1ImagesContract(setUp: () => Promise<V1ImagesFixture>): void {
     await put(store, other, base)
     const found = await store.findV1Images(key, base.id)
     assert.deepEqual(
-      found.map(({ of, digest, parent, layer, json }) => ({ of, digest, parent, layer, json: text(json) })),
+      found,
       [app, other].map((of) => ({
         of,
+        id: base.id,
         digest: base.digest,
         parent: undefined,
         layer: layerOf(base),
-        json: text(base.json),
       })),
     )
     assert.deepEqual(await store.findV1Images('docker-other' as RepositoryKey, base.id), [])
-    assert.equal((await store.findManifest(app, base))?.mediaType, v1ImageType)
+    const json = await store.findManifest(app, base)
+    assert.deepEqual([json?.mediaType, text(json?.bytes)], [v1ImageType, text(base.json)])
   })
 
   contract('an image is complete only with its layer and its parent', async (store) => {

@@ -257,11 +257,11 @@ test('an image that nobody announced is not taken', async () => {
 
 test('while somebody announces very many images, others are answered', async () => {
   const ids = Array.from({ length: 50_000 }, (_, index) => ({ id: index.toString(16).padStart(16, '0') }))
-  let isAnnounced = false
+  const push = { isAnnounced: false }
   const announcing = admin.ask('PUT', 'repositories/acme/many/', { body: JSON.stringify(ids) })
-  const announced = announcing.finally(() => (isAnnounced = true))
+  const announced = announcing.finally(() => (push.isAnnounced = true))
   let answers = 0
-  for (; !isAnnounced; answers++) await anonymous.ask('GET', '_ping')
+  for (; !push.isAnnounced; answers++) await anonymous.ask('GET', '_ping')
   assert.equal((await announced).status, 200)
   assert.ok(answers > 10, `${answers} answers`)
 })

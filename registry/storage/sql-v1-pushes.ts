@@ -8,6 +8,8 @@ type Pushes = Pick<
   'announceV1' | 'findPushedV1' | 'setPushedJson' | 'setPushedLayer' | 'endV1Push' | 'expireV1Pushes'
 >
 
+const nothingYet = { json: null, layer: null, layer_size: null, checksum: null, tarsum: null, tarsum_v1: null } as const
+
 /** Images of the V1 API on their way in. */
 export function sqlV1Pushes(db: MetadataDatabase, now: () => Date): Pushes {
   return {

@@ -53,6 +53,10 @@ export function readV1About(json: Uint8Array): V1About {
   return { dockerVersion: text(body.docker_version), architecture: text(body.architecture), os: text(body.os) }
 }
 
+export function imageUnknown(id: string): RegistryError {
+  return new RegistryError('MANIFEST_UNKNOWN', { message: 'Image not found', detail: { id } })
+}
+
 function parentOf(parent: unknown): V1ImageId | undefined {
   if (parent === undefined || parent === null || parent === '') return undefined
   if (typeof parent === 'string' && isV1ImageId(parent)) return parent

@@ -90,17 +90,26 @@ export function hashing(hash: RunningHash): (chunks: AsyncIterable<Buffer>) => A
   }
 }
 
+/** A mebibyte of honest files becomes some more; a bomb becomes anything. */
+const maxAtOnce = 96 * 1024 * 1024
+
 /** The package's stream is of the oldest kind: it unpacks while it is written to, and knows no back-pressure. */
 async function* bunzip2(packed: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const stream = unbzip2()
   let plain: Buffer[] = []
   let failure: unknown
-  stream.on('data', (chunk: Buffer) => plain.push(chunk))
+  let waiting = 0
+  stream.on('data', (chunk: Buffer) => {
+    waiting += chunk.length
+    if (waiting > maxAtOnce) throw new Error(`it unpacks to more than ${maxAtOnce} bytes at once`)
+    plain.push(chunk)
+  })
   stream.on('error', (error: unknown) => (failure ??= error))
   const unpacked = function* () {
     if (failure !== undefined) throw new Error('not in bzip2', { cause: failure })
     yield* plain
     plain = []
+    waiting = 0
   }
   for await (const chunk of packed) {
     stream.write(chunk)

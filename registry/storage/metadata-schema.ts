@@ -64,6 +64,7 @@ export interface MetadataSchema {
     checksum: Digest | null
     tarsum: string | null
     tarsum_v1: string | null
+    is_tarsum_certain: 0 | 1
   }
   layer_contents: { digest: Digest; diff_id: Digest; packing: Packing; in_gzip: Digest | null }
   manifest_reviews: { image_id: number; digest: Digest; repository: RepositoryKey; since: string }

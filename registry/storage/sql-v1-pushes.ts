@@ -8,7 +8,15 @@ type Pushes = Pick<
   'announceV1' | 'findPushedV1' | 'setPushedJson' | 'setPushedLayer' | 'endV1Push' | 'expireV1Pushes'
 >
 
-const nothingYet = { json: null, layer: null, layer_size: null, checksum: null, tarsum: null, tarsum_v1: null } as const
+const nothingYet = {
+  json: null,
+  layer: null,
+  layer_size: null,
+  checksum: null,
+  tarsum: null,
+  tarsum_v1: null,
+  is_tarsum_certain: 0,
+} as const
 
 /** Images of the V1 API on their way in. */
 export function sqlV1Pushes(db: MetadataDatabase, now: () => Date): Pushes {
@@ -44,7 +52,7 @@ export function sqlV1Pushes(db: MetadataDatabase, now: () => Date): Pushes {
         return (await anew.executeTakeFirstOrThrow()).numUpdatedRows > 0n
       }),
 
-    setPushedLayer: (push, { id, json }, { digest, size, checksum, tarsum, tarsumV1 }) =>
+    setPushedLayer: (push, { id, json }, { digest, size, checksum, tarsum, tarsumV1, isTarsumCertain }) =>
       db.transaction().execute(async (db) => {
         const touched_at = now().toISOString()
         await reviewLayer(db, sql`${isRow(push, id)} and p.is_open = 1 and p.layer <> ${digest}`, touched_at)
@@ -55,6 +63,7 @@ export function sqlV1Pushes(db: MetadataDatabase, now: () => Date): Pushes {
             checksum,
             tarsum: tarsum ?? null,
             tarsum_v1: tarsumV1 ?? null,
+            is_tarsum_certain: isTarsumCertain ? 1 : 0,
             touched_at,
           })
           .where('json', '=', json)
@@ -128,7 +137,14 @@ function pushedImage(row: Selectable<MetadataSchema['v1_pushes']>): PushedV1Imag
     json: row.json ?? undefined,
     layer:
       layer !== null && size !== null && checksum !== null
-        ? { digest: layer, size, checksum, tarsum: row.tarsum ?? undefined, tarsumV1: row.tarsum_v1 ?? undefined }
+        ? {
+            digest: layer,
+            size,
+            checksum,
+            tarsum: row.tarsum ?? undefined,
+            tarsumV1: row.tarsum_v1 ?? undefined,
+            isTarsumCertain: row.is_tarsum_certain === 1,
+          }
         : undefined,
   }
 }

@@ -25,13 +25,21 @@ export interface V1Push extends ImageRef {
   readonly principal: string
 }
 
+/** As it has come in. */
+export interface PushedV1Layer extends V1Layer {
+  readonly size: number
+  /** `tarsum.v1+sha256:<hex>`: the same by tarsum's version 1. */
+  readonly tarsumV1: string | undefined
+  /** Whether docker must have had the same `tarsum`. */
+  readonly isTarsumCertain: boolean
+}
+
 /** An image on its way in: announced, then with its JSON, then with its layer. */
 export interface PushedV1Image {
   readonly push: V1Push
   readonly id: V1ImageId
   readonly json: Uint8Array | undefined
-  /** `tarsumV1`: the same by tarsum's version 1, `tarsum.v1+sha256:<hex>`. */
-  readonly layer: (V1Layer & { readonly size: number; readonly tarsumV1: string | undefined }) | undefined
+  readonly layer: PushedV1Layer | undefined
 }
 
 /**
@@ -49,7 +57,7 @@ export interface V1Images {
   /** Begins the image anew, unless it has the same JSON already. False when it is not announced. */
   setPushedJson(push: V1Push, id: V1ImageId, json: Uint8Array): Promise<boolean>
   /** False when it is not announced, or has another JSON than the one that `layer` was hashed with. */
-  setPushedLayer(push: V1Push, image: V1Image, layer: NonNullable<PushedV1Image['layer']>): Promise<boolean>
+  setPushedLayer(push: V1Push, image: V1Image, layer: PushedV1Layer): Promise<boolean>
   /** All was sent. What of it nothing else holds has its time of grace from now on. */
   endV1Push(push: V1Push): Promise<void>
   /** Forgets what has not been touched since then. Resolves with how many images that was about. */

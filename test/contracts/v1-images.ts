@@ -143,7 +143,7 @@ export function v1ImagesContract(setUp: () => Promise<V1ImagesFixture>): void {
     await put(store, app, base)
     await store.linkBlob(app, layerOf(top).digest, 5)
     await store.setPushedJson(push, top.id, top.json)
-    await store.setPushedLayer(push, top, { ...layerOf(top), tarsumV1: undefined })
+    await store.setPushedLayer(push, top, { ...layerOf(top), tarsumV1: undefined, isTarsumCertain: true })
     await collect(store)
     assert.equal((await store.findV1Images(key, base.id)).length, 1)
     assert.deepEqual(await store.findBlob(app, layerOf(top).digest), { size: 5 })
@@ -160,7 +160,12 @@ export function v1ImagesContract(setUp: () => Promise<V1ImagesFixture>): void {
   contract('a layer that another one takes the place of has its time of grace from then on', async (store, fixture) => {
     const send = async (content: string) => {
       await store.linkBlob(app, sha256(content), 5)
-      await store.setPushedLayer(push, base, { ...layerOf(base), digest: sha256(content), tarsumV1: undefined })
+      await store.setPushedLayer(push, base, {
+        ...layerOf(base),
+        digest: sha256(content),
+        tarsumV1: undefined,
+        isTarsumCertain: true,
+      })
     }
     const isThere = async (content: string) => (await store.findBlob(app, sha256(content))) !== undefined
     await store.announceV1(push, [base.id])
@@ -188,7 +193,7 @@ export function v1ImagesContract(setUp: () => Promise<V1ImagesFixture>): void {
       await store.setPushedJson(push, base.id, base.json)
       for (const digest of [first, second]) {
         await store.linkBlob(app, digest, 5)
-        await store.setPushedLayer(push, base, { ...layerOf(base), digest, tarsumV1: undefined })
+        await store.setPushedLayer(push, base, { ...layerOf(base), digest, tarsumV1: undefined, isTarsumCertain: true })
         await collect(store)
         assert.deepEqual(await store.findBlob(app, digest), { size: 5 })
       }
@@ -220,7 +225,7 @@ export function v1ImagesContract(setUp: () => Promise<V1ImagesFixture>): void {
   contract(
     'an image comes in step by step, and only where it has been announced by the same principal',
     async (store, fixture) => {
-      const layer = { ...layerOf(base), tarsumV1: 'tarsum.v1+sha256:01' }
+      const layer = { ...layerOf(base), tarsumV1: 'tarsum.v1+sha256:01', isTarsumCertain: true }
       assert.equal(await store.setPushedJson(push, base.id, base.json), false)
       await store.announceV1(push, [base.id])
       assert.equal(await store.setPushedLayer(push, base, layer), false)

@@ -12,7 +12,7 @@ const files = 'registry/storage/durable-files.ts'
 const blobs = 'registry/storage/filesystem-blobs.ts'
 const keptBlobs = 'registry/repositories/kept-blobs.ts'
 const fetch = 'registry/repositories/remote/blob-fetch.ts'
-const v1Repository = 'registry/repositories/local/v1-repository.ts'
+const v1Pushes = 'registry/repositories/local/v1-pushes.ts'
 
 /** Only what was synced is there after a power cut. */
 const seenByPowerCuts: readonly Broken[] = [
@@ -100,12 +100,12 @@ const seenByKills: readonly Broken[] = [
   {
     without: 'the bytes of a V1 layer before the push that has it',
     only: ['push the layer of a V1 image'],
-    file: v1Repository,
-    find: `      await this.local.finish(image, upload, digest)
+    file: v1Pushes,
+    find: `      await this.#local.finish(image, upload, digest)
       return`,
-    replace: `      const early = { digest, size, checksum: summed.payload, tarsum: undefined, tarsumV1: undefined }
-      await this.#metadata.setPushedLayer({ repository: this.key, image, principal }, parseV1Image(json), early)
-      await this.local.finish(image, upload, digest)
+    replace: `      const early = { digest, size, checksum: summed.payload, tarsum: undefined, tarsumV1: undefined, isTarsumCertain: false }
+      await this.#metadata.setPushedLayer({ repository: this.#local.key, image, principal }, parseV1Image(json), early)
+      await this.#local.finish(image, upload, digest)
       return`,
   },
   {

@@ -11,14 +11,14 @@ export async function putJson(ctx: Context, call: RepositoryCall<'image json'>):
   const image = parseV1Image(await readSmallBody(ctx))
   if (image.id !== call.resource.id)
     throw new RegistryError('MANIFEST_INVALID', { message: `JSON data contains invalid id: the path has another one` })
-  await call.repository.putJson(image, pusherOf(call))
+  await call.repository.pushes.putJson(image, pusherOf(call))
   done(ctx)
 }
 
 /** The second: the bytes as they are kept and given out, most often gzip. */
 export async function putLayer(ctx: Context, call: RepositoryCall<'image layer'>): Promise<void> {
   await call.repository.local.admit(declaredLength(ctx) ?? 0)
-  await call.repository.putLayer(call.resource.id, openBody(ctx), pusherOf(call))
+  await call.repository.pushes.putLayer(call.resource.id, openBody(ctx), pusherOf(call))
   done(ctx)
 }
 
@@ -27,7 +27,7 @@ export async function putChecksum(ctx: Context, call: RepositoryCall<'image chec
   await ignoreBody(ctx)
   const payload = payloadOf(ctx)
   const tarsum = ctx.get('X-Docker-Checksum') || undefined
-  await call.repository.putChecksum(call.resource.id, { payload, tarsum }, pusherOf(call))
+  await call.repository.pushes.putChecksum(call.resource.id, { payload, tarsum }, pusherOf(call))
   done(ctx)
 }
 

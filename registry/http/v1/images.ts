@@ -1,6 +1,7 @@
 import { selectBytes } from '../../../wire/byte-range.ts'
 import { challenge } from '../../api/identify.ts'
-import { imageUnknown, type KeptV1Image } from '../../repositories/local/v1-repository.ts'
+import { imageUnknown } from '../../domain/v1-image.ts'
+import type { KeptV1Image } from '../../repositories/local/v1-repository.ts'
 import type { Context } from '../context.ts'
 import { sendBlob } from '../send-blob.ts'
 import { empty } from '../v2/empty.ts'

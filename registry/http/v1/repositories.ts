@@ -14,7 +14,7 @@ const imagesAtOnce = 1000
 /** The first step of a push: what images there will be. */
 export async function putRepository(ctx: Context, call: NameCall<'repository'>): Promise<void> {
   const ids = idsIn(await readBodyJson(ctx))
-  await call.repository.announce(call.image, userOf(call.caller) ?? '', ids)
+  await call.repository.pushes.announce(call.image, userOf(call.caller) ?? '', ids)
   await nameEndpoints(ctx, call, 'write')
   done(ctx)
 }
@@ -22,7 +22,7 @@ export async function putRepository(ctx: Context, call: NameCall<'repository'>):
 /** The last step of a push. Docker takes any other status than 204 for a failure; what is sent says nothing new. */
 export async function putRepositoryImages(ctx: Context, call: NameCall<'repository images'>): Promise<void> {
   await ignoreBody(ctx)
-  await call.repository.endPush(call.image, userOf(call.caller) ?? '')
+  await call.repository.pushes.endPush(call.image, userOf(call.caller) ?? '')
   await nameEndpoints(ctx, call, 'write')
   ctx.status = 204
 }

@@ -31,7 +31,7 @@ export async function putTag(ctx: Context, call: NameCall<'tag'>): Promise<void>
   // Moving a tag takes something away.
   const of = { repository: repository.key, image }
   const deletable = await tagsOfPrincipal(services, principalOf(caller), 'delete', of)
-  await repository.putTag(image, resource.tag, id, pusherOf(call), (tag) => deletable.has(tag))
+  await repository.pushes.putTag(image, resource.tag, id, pusherOf(call), (tag) => deletable.has(tag))
   const change = { services, caller, repository: repository.local, image }
   logChange(ctx, change, 'manifest pushed', { tags: [resource.tag] })
   done(ctx)

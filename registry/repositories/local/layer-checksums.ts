@@ -8,8 +8,7 @@ export interface LayerSums {
   /** Of the JSON of the image, a newline and the layer as it came. */
   readonly payload: Digest
   /**
-   * Undefined when nothing can be compared: the layer is no tar, or compressed in another way than by gzip or zstd, or very large. docker up to 17.11 sums
-   * up what it has and not what it sends, which differs in times before 1970: the payload alone is proof.
+   * Undefined when nothing can be compared: the layer is no tar, or compressed in another way than by gzip or zstd, or very large.
    */
   readonly tarsums: TarSums | undefined
 }

@@ -9,12 +9,18 @@ export interface TarSums {
   readonly v0: string
   /** `tarsum.v1+sha256:<hex>`: without the times, with the extended attributes. */
   readonly v1: string
+  /**
+   * Whether docker must have had the same `v0`. It sums the times that files have, and writes 0 for those before 1970 or after 2242: what has a 0 in the archive
+   * may have been summed as something else.
+   */
+  readonly isV0Certain: boolean
 }
 
 interface EntrySums {
   /** Tells the names of entries apart. */
   readonly name: string
   readonly place: number
+  readonly hasTime: boolean
   readonly v0: string
   readonly v1: string
 }
@@ -54,10 +60,12 @@ export async function tarSumsOf(json: Uint8Array, tar: AsyncIterable<Uint8Array>
 /** The sums of one entry over its header, key by key and value by value without anything between, and its content. */
 class OpenEntry {
   readonly #name: string
+  readonly #hasTime: boolean
   readonly #v0: Hash
   readonly #v1: Hash
 
   constructor(header: TarHeader) {
+    this.#hasTime = Number(header.mtime) !== 0
     this.#name = header.name.replace(/^\.\//, '').replace(/\/$/, '')
     const { name, mode, uid, gid, size, typeflag, linkname, uname, gname, devmajor, devminor } = header
     const before = `name${name}mode${mode}uid${uid}gid${gid}size${size}`
@@ -82,7 +90,8 @@ class OpenEntry {
 
   close(place: number): EntrySums {
     // A name may be long; many of them are kept.
-    return { name: hash('sha256', this.#name), place, v0: this.#v0.digest('hex'), v1: this.#v1.digest('hex') }
+    const name = hash('sha256', this.#name)
+    return { name, place, hasTime: this.#hasTime, v0: this.#v0.digest('hex'), v1: this.#v1.digest('hex') }
   }
 }
 
@@ -95,7 +104,11 @@ function xattrsOf({ xattrs }: TarHeader): string {
 function together(json: Uint8Array, entries: readonly EntrySums[]): TarSums | undefined {
   const [v0, v1] = [inOrder(entries, 'v0'), inOrder(entries, 'v1')]
   if (!v0 || !v1) return undefined
-  return { v0: `tarsum+sha256:${sumOf(json, v0)}`, v1: `tarsum.v1+sha256:${sumOf(json, v1)}` }
+  return {
+    v0: `tarsum+sha256:${sumOf(json, v0)}`,
+    v1: `tarsum.v1+sha256:${sumOf(json, v1)}`,
+    isV0Certain: entries.every(({ hasTime }) => hasTime),
+  }
 }
 
 function sumOf(json: Uint8Array, sums: readonly string[]): string {

@@ -31,6 +31,7 @@ const statements = [
     checksum text,
     tarsum text,
     tarsum_v1 text,
+    is_tarsum_certain integer not null default 0 check (is_tarsum_certain in (0, 1)),
     primary key (repository, image, principal, id)
   )`,
   sql`create index v1_pushes_by_id on v1_pushes (repository, id, principal, touched_at)`,

@@ -3,7 +3,8 @@ import { Readable } from 'node:stream'
 import { RegistryError } from '../../../registry/domain/errors.ts'
 import { parseImageName, parseTag } from '../../../registry/domain/names.ts'
 import { parseV1Image, type V1Image } from '../../../registry/domain/v1-image.ts'
-import type { V1Pusher, V1Repository } from '../../../registry/repositories/local/v1-repository.ts'
+import type { V1Pusher } from '../../../registry/repositories/local/v1-pushes.ts'
+import type { V1Repository } from '../../../registry/repositories/local/v1-repository.ts'
 import { digestOfBytes } from '../../helpers/tiny-image.ts'
 import {
   shapes,
@@ -37,7 +38,7 @@ const pusher: V1Pusher = {
   principal: 'somebody',
   mayRead: async () => true,
   mayDeploy: async () => true,
-  readsNothing: async () => false,
+  mayBuildOn: async () => true,
 }
 
 /** `contentOf`: the bytes that were sent as the layer of the image, as far as the model knows. */
@@ -60,24 +61,24 @@ const refusals = new Set(['MANIFEST_INVALID', 'MANIFEST_UNKNOWN', 'MANIFEST_BLOB
 async function tell(repository: V1Repository, command: V1Command | SendLayer, content: string): Promise<void> {
   switch (command.do) {
     case 'announce':
-      return repository.announce(
+      return repository.pushes.announce(
         app,
         pusher.principal,
         command.v1s.map((name) => v1ImageOf(name).id),
       )
     case 'send json':
-      return repository.putJson(v1ImageOf(command.v1), pusher)
+      return repository.pushes.putJson(v1ImageOf(command.v1), pusher)
     case 'send layer':
-      return repository.putLayer(v1ImageOf(command.v1).id, Readable.from([Buffer.from(content)]), pusher)
+      return repository.pushes.putLayer(v1ImageOf(command.v1).id, Readable.from([Buffer.from(content)]), pusher)
     case 'complete': {
       const { id, json } = v1ImageOf(command.v1)
       const payload = digestOfBytes(Buffer.concat([json, Buffer.from(`\n${content}`)]))
-      return repository.putChecksum(id, { payload, tarsum: undefined }, pusher)
+      return repository.pushes.putChecksum(id, { payload, tarsum: undefined }, pusher)
     }
     case 'tag V1 image':
-      return repository.putTag(app, parseTag(command.tag), v1ImageOf(command.v1).id, pusher, () => true)
+      return repository.pushes.putTag(app, parseTag(command.tag), v1ImageOf(command.v1).id, pusher, () => true)
     case 'end push':
-      return repository.endPush(app, pusher.principal)
+      return repository.pushes.endPush(app, pusher.principal)
   }
 }
 

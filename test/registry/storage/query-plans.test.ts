@@ -109,7 +109,14 @@ async function useV1(store: MetadataStore): Promise<void> {
   const push = { ...app, principal: 'alice' }
   const image = parseV1Image(Buffer.from(JSON.stringify({ id: 'a'.repeat(64) })))
   const child = parseV1Image(Buffer.from(JSON.stringify({ id: 'b'.repeat(64), parent: image.id })))
-  const layer = { digest: sha256('layer'), checksum: sha256('checksum'), tarsum: 'tarsum', tarsumV1: 'v1', size: 1 }
+  const layer = {
+    digest: sha256('layer'),
+    checksum: sha256('checksum'),
+    tarsum: 'tarsum',
+    tarsumV1: 'v1',
+    isTarsumCertain: true,
+    size: 1,
+  }
   await store.announceV1(push, [image.id])
   await store.setPushedJson(push, image.id, image.json)
   await store.setPushedLayer(push, image, layer)

@@ -154,6 +154,19 @@ test('a tarsum that was sent is verified', async () => {
   assert.equal((await finish((await sums.finish()).tarsums?.v0 ?? '')).status, 200)
 })
 
+test('of files without a time docker may have summed another one: the payload is proof enough', async () => {
+  const image = v1Image('timeless')
+  const layer = gzipSync(layerTar([{ name: 'old', content: 'of 1969', mtime: 0 }]))
+  const headers = {
+    'x-docker-checksum': `tarsum+sha256:${'0'.repeat(64)}`,
+    'x-docker-checksum-payload': payloadSum(image.json, layer),
+  }
+  await admin.ask('PUT', 'repositories/acme/timeless/', { body: JSON.stringify([{ id: image.id }]) })
+  await admin.ask('PUT', `images/${image.id}/json`, { body: image.json })
+  await admin.ask('PUT', `images/${image.id}/layer`, { body: layer })
+  assert.equal((await admin.ask('PUT', `images/${image.id}/checksum`, { headers })).status, 200)
+})
+
 test('one-component names are in library, however they are asked for', async () => {
   await pushV1(admin, 'ubuntu', 'latest', [base])
   for (const name of ['ubuntu', 'library/ubuntu'])

@@ -168,8 +168,8 @@ function vector(name: string): TarVector {
   return found
 }
 
-function tarsums([v0, v1]: TarVector['sums']): LayerSums['tarsums'] {
-  return { v0: `tarsum+sha256:${v0}`, v1: `tarsum.v1+sha256:${v1}` }
+function tarsums([v0, v1]: TarVector['sums'], isV0Certain = true): LayerSums['tarsums'] {
+  return { v0: `tarsum+sha256:${v0}`, v1: `tarsum.v1+sha256:${v1}`, isV0Certain }
 }
 
 function changed(bytes: Buffer, at: number): Buffer {

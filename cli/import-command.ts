@@ -3,7 +3,7 @@ import { isRepositoryKey } from '../registry/domain/names.ts'
 import { parseListenAddress } from '../registry/http/listen-address.ts'
 import { openPushClient, type PushClient } from '../registry/repositories/upstream/push-client.ts'
 import { loadConfig, type CaissonConfig } from './config.ts'
-import { addCopyOptions, copyTo, wantedOf, type CopyOptions } from './copy/copy-options.ts'
+import { addCopyOptions, copyTo, imageCopy, wantedOf, type CopyOptions } from './copy/copy-options.ts'
 import { nobodyWatches } from './copy/open-source.ts'
 import { parsePlace, parseWanted, type Wanted } from './copy/place.ts'
 import { remoteConfigOf } from './copy/registry-options.ts'
@@ -26,7 +26,8 @@ export function importCommand(): Command {
     const config = await loadConfig(command.optsWithGlobals())
     await withOwnToken(command, { user: options.user, description: 'caisson import' }, async (token) => {
       await using client = await openRunning(config, key, { username: options.user, password: token })
-      await copyTo(client, { source, wanted: wantedOf(source, options), target, options, all: command.opts() })
+      const copier = imageCopy(client, options)
+      await copyTo(copier, { source, wanted: wantedOf(source, options), target, options, all: command.opts() })
     })
   })
 }

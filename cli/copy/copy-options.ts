@@ -1,9 +1,12 @@
 import { InvalidArgumentError, type Command } from 'commander'
+import type { Copier } from './copier.ts'
 import { copyAll, describe, describeTotals } from './copying.ts'
+import { ImageCopy } from './image-copy.ts'
 import { openSource } from './open-source.ts'
 import type { Place, Wanted } from './place.ts'
 import { usualReference } from './plan.ts'
 import { addRegistryOptions, registryOptions } from './registry-options.ts'
+import type { Source } from './source.ts'
 import type { Target } from './target.ts'
 
 /** What `caisson copy` and `caisson import` have in common. */
@@ -47,6 +50,11 @@ export function wantedOf(source: Place, { allTags, tag }: CopyOptions): Wanted {
   return { image, reference: image === undefined || isTold ? reference : usualReference }
 }
 
+/** To a registry of the V2 API. */
+export function imageCopy(target: Target, { jobs, referrers }: CopyOptions): (source: Source) => Copier {
+  return (source) => new ImageCopy({ source, target, jobs, referrers: referrers ? 'with' : 'without' })
+}
+
 interface Copy {
   readonly source: Place
   readonly wanted: Wanted
@@ -57,7 +65,10 @@ interface Copy {
 }
 
 /** Tells of each image on standard output, and of all at the end on standard error. The exit code is 1 when something has failed. */
-export async function copyTo(client: Target, { source: place, wanted, target, options, all }: Copy): Promise<void> {
+export async function copyTo(
+  copier: (source: Source) => Copier,
+  { source: place, wanted, target, options, all }: Copy,
+): Promise<void> {
   await using source = await openSource(place, {
     registry: registryOptions(all, 'source'),
     unnamed: target.image,
@@ -65,13 +76,12 @@ export async function copyTo(client: Target, { source: place, wanted, target, op
   })
   const totals = await copyAll({
     source,
-    target: client,
+    copier: copier(source),
     wanted,
     to: target,
     imageGlobs: options.image ?? [],
     tagGlobs: options.tag,
     jobs: options.jobs,
-    referrers: options.referrers ? 'with' : 'without',
     dryRun: options.dryRun ? 'dry run' : undefined,
     tell: (line) => console.log(options.json ? JSON.stringify(line) : describe(line)),
   })

@@ -1,33 +1,34 @@
 import { matchesGlob } from '../../registry/domain/glob.ts'
 import { formatSize } from '../../registry/domain/size.ts'
 import { Turns } from '../../registry/repositories/upstream/turns.ts'
-import { ImageCopy, type Copied, type ImageCopyOptions, type Task } from './image-copy.ts'
-import { persistently } from './persistence.ts'
+import type { Compared, Copied, Copier, Task } from './copier.ts'
 import { plan, type PlanOptions } from './plan.ts'
 
 /** What has become of one image. */
 export type Line = { readonly from: string; readonly to?: string } & (
   | Copied
+  /** A dry run does no more. */
+  | Compared
   | { readonly kind: 'failed'; readonly reason: string }
-  /** A dry run does no more than compare. */
-  | { readonly kind: 'to copy' | 'to compare' }
 )
 
 export type Totals = Record<'copied' | 'there' | 'failed' | 'toCopy', number> & { bytes: number }
 
-export interface Copying extends PlanOptions, ImageCopyOptions {
+export interface Copying extends Omit<PlanOptions, 'takes'> {
+  readonly copier: Copier
+  /** Images at a time. */
+  readonly jobs: number
   readonly dryRun: 'dry run' | undefined
   readonly tell: (line: Line) => void
 }
 
-/** Copies all that is wanted, `jobs` images at a time; what fails is told, and the rest goes on. */
+/** Copies all that is wanted; what fails is told, and the rest goes on. */
 export async function copyAll(options: Copying): Promise<Totals> {
   const totals: Totals = { copied: 0, there: 0, failed: 0, toCopy: 0, bytes: 0 }
   const tell = (line: Line) => {
     count(totals, line)
     options.tell(line)
   }
-  const copy = new ImageCopy(options)
   const turns = new Turns(options.jobs)
   const running = new Set<Promise<void>>()
   let isFirst = true
@@ -37,10 +38,10 @@ export async function copyAll(options: Copying): Promise<Totals> {
       continue
     }
     // Wrong credentials are told once, and not tried with each image until the account is locked.
-    if (isFirst && !options.dryRun) await persistently(() => options.target.login(planned.to.image))
+    if (isFirst && !options.dryRun) await options.copier.login(planned.to.image)
     isFirst = false
     const end = await turns.take()
-    const work = one(planned, copy, options)
+    const work = one(planned, options)
       .then(tell)
       .finally(() => {
         running.delete(work)
@@ -53,7 +54,7 @@ export async function copyAll(options: Copying): Promise<Totals> {
 }
 
 async function* whatThereIs(options: Copying) {
-  yield* plan(options)
+  yield* plan({ ...options, takes: (tag) => options.copier.takes(tag) })
   const { source, imageGlobs } = options
   const isWanted = (of: string) =>
     imageGlobs.length === 0 || imageGlobs.some((glob) => matchesGlob(glob, withoutTag(of)))
@@ -64,24 +65,15 @@ function withoutTag(name: string): string {
   return name.replace(/:[^:/]*$/, '')
 }
 
-async function one(task: Task, copy: ImageCopy, options: Copying): Promise<Line> {
+async function one(task: Task, { copier, dryRun }: Copying): Promise<Line> {
   const { reference } = task.from
   const from = `${task.from.image}${'tag' in reference ? `:${reference.tag}` : `@${reference.digest}`}`
   const to = `${task.to.image}${task.to.tag === undefined ? '' : `:${task.to.tag}`}`
   try {
-    return { from, to, ...(options.dryRun ? await compare(task, options) : await copy.copy(task)) }
+    return { from, to, ...(dryRun ? await copier.compare(task) : await copier.copy(task)) }
   } catch (error) {
     return { from, to, kind: 'failed', reason: error instanceof Error ? error.message : String(error) }
   }
-}
-
-async function compare({ from, to }: Task, { source, target }: Copying) {
-  const digest = await persistently(() => source.digest(from.image, from.reference))
-  const goal = to.tag === undefined ? digest && { digest } : { tag: to.tag }
-  const head = goal && (await persistently(() => target.manifestHead(to.image, goal)))
-  if (digest === undefined) return { kind: head ? 'to compare' : 'to copy' } as const
-  const sum = { manifests: 0, blobs: 0, mounted: 0, bytes: 0 }
-  return head?.digest === digest ? ({ kind: 'there', digest, sum } as const) : ({ kind: 'to copy' } as const)
 }
 
 function count(totals: Totals, line: Line): void {

@@ -2,30 +2,11 @@ import { algorithmOf, encodedOf, type Digest } from '../../registry/domain/diges
 import { parseManifest, type Manifest } from '../../registry/domain/manifest.ts'
 import type { ImageName, Reference, Tag } from '../../registry/domain/names.ts'
 import { BlobCopy } from './blob-copy.ts'
+import { nothingYet, type Compared, type Copied, type Copier, type Sum, type Task } from './copier.ts'
 import { persistently } from './persistence.ts'
 import { ReferrersTag } from './referrers-tag.ts'
 import type { Source } from './source.ts'
 import type { Target } from './target.ts'
-
-export interface Task {
-  readonly from: { readonly image: ImageName; readonly reference: Reference }
-  /** Without a tag it is found by its digest alone. */
-  readonly to: { readonly image: ImageName; readonly tag: Tag | undefined }
-}
-
-export interface Sum {
-  manifests: number
-  blobs: number
-  mounted: number
-  bytes: number
-}
-
-export interface Copied {
-  /** `there`: nothing had to be done. */
-  readonly kind: 'copied' | 'there'
-  readonly digest: Digest
-  readonly sum: Readonly<Sum>
-}
 
 export interface ImageCopyOptions {
   readonly source: Source
@@ -42,10 +23,10 @@ interface Route {
 }
 
 /**
- * Copies images with all that belongs to them, and leaves out what is there. A tag is put last: where it has the digest already, an
+ * Copies images to a registry of the V2 API with all that belongs to them, and leaves out what is there. A tag is put last: where it has the digest already, an
  * earlier run has copied all of it.
  */
-export class ImageCopy {
+export class ImageCopy implements Copier {
   readonly #options: ImageCopyOptions
   readonly #blobs: BlobCopy
   readonly #referrersTag: ReferrersTag
@@ -58,9 +39,25 @@ export class ImageCopy {
     this.#referrersTag = new ReferrersTag(options.target)
   }
 
-  /** Rejects with what a person can do something about. */
-  async copy({ from, to }: Task): Promise<Copied> {
-    const sum: Sum = { manifests: 0, blobs: 0, mounted: 0, bytes: 0 }
+  takes(): boolean {
+    return true
+  }
+
+  async login(image: ImageName): Promise<void> {
+    await persistently(() => this.#options.target.login(image))
+  }
+
+  async compare({ from, to }: Task): Promise<Compared> {
+    const { source, target } = this.#options
+    const digest = await persistently(() => source.digest(from.image, from.reference))
+    const goal = to.tag === undefined ? digest && { digest } : { tag: to.tag }
+    const head = goal && (await persistently(() => target.manifestHead(to.image, goal)))
+    if (digest === undefined) return { kind: head ? 'to compare' : 'to copy' }
+    return head?.digest === digest ? { kind: 'there', digest, sum: nothingYet() } : { kind: 'to copy' }
+  }
+
+  async copy({ from, to }: Task): Promise<Copied & { readonly digest: Digest }> {
+    const sum = nothingYet()
     const route = { from: from.image, to: to.image }
     const { source, target } = this.#options
     const known = await persistently(() => source.digest(from.image, from.reference))

@@ -18,6 +18,7 @@ import { maxManifestBytes } from './stored-manifest.ts'
 import { tarFiles } from './tar-files.ts'
 import { v1Archive } from './v1-archive.ts'
 import { V1Registry } from './v1-registry.ts'
+import { V1Requests } from './v1-requests.ts'
 import { v1Storage } from './v1-storage.ts'
 
 export const nobodyWatches: UpstreamObserver = { answered() {}, received() {}, rateLimit() {} }
@@ -60,7 +61,7 @@ async function openThere(
     case 'docker-v1': {
       const options = await requestsOptionsOf(registry, 'source')
       const open = await openRequests(remoteConfigOf(place.host, registry), nobodyWatches, options)
-      return convertedImages(new V1Registry(open, options.login), layers)
+      return convertedImages(new V1Registry(new V1Requests(open, options.login)), layers)
     }
     case 'docker-registry':
       return convertedImages(v1Storage(await directoryFiles(place.path)), layers)

@@ -1,6 +1,6 @@
 import { hash, randomUUID } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -68,14 +68,21 @@ export class PackedLayers implements AsyncDisposable {
     const raw = this.#raw.get(digest)
     if (!raw) return undefined
     const file = this.#fileOf(digest)
-    const there = (await sizeOf(file)) ?? (await this.#pack(raw)).size
-    const bytes = createReadStream(file, { highWaterMark: 1 << 18 })
+    // Another one who has read it may remove it meanwhile: what is open stays.
+    const handle = (await openIfThere(file)) ?? (await this.#packTo(file, raw))
+    const { size } = await handle.stat()
+    const bytes = handle.createReadStream({ highWaterMark: 1 << 18 })
     bytes.once('end', () => void rm(file, { force: true }))
-    return { size: there, bytes }
+    return { size, bytes }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isOurs) await rm(this.directory, { recursive: true, force: true })
+  }
+
+  async #packTo(file: string, raw: RawLayer): Promise<FileHandle> {
+    await this.#pack(raw)
+    return await open(file)
   }
 
   async #pack(raw: RawLayer): Promise<PackedLayer> {
@@ -146,8 +153,8 @@ function readFrom(file: string, range?: { readonly first: number; readonly last:
   return createReadStream(file, { highWaterMark: 1 << 18, ...(range && { start: range.first, end: range.last }) })
 }
 
-async function sizeOf(file: string): Promise<number | undefined> {
-  return (await stat(file).catch(() => undefined))?.size
+async function openIfThere(file: string): Promise<FileHandle | undefined> {
+  return await open(file).catch(() => undefined)
 }
 
 function same(bytes: AsyncIterable<Buffer>): AsyncIterable<Buffer> {

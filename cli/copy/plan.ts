@@ -7,7 +7,7 @@ import {
   type Reference,
   type Tag,
 } from '../../registry/domain/names.ts'
-import type { Task } from './image-copy.ts'
+import type { Task } from './copier.ts'
 import { persistently } from './persistence.ts'
 import type { Wanted } from './place.ts'
 import type { Source } from './source.ts'
@@ -19,6 +19,8 @@ export interface PlanOptions {
   readonly imageGlobs: readonly string[]
   /** Of each image, tags that match one of these; undefined: all. */
   readonly tagGlobs: readonly string[] | undefined
+  /** Whether images under such a tag go by themselves, where they are not named. */
+  readonly takes: (tag: Tag) => boolean
   /** With a reference: what the only image is called there. With an image: what stands before the names, or the name of the only one. */
   readonly to: Wanted
 }
@@ -56,11 +58,13 @@ async function imagesOf({ source, imageGlobs }: PlanOptions): Promise<readonly I
 }
 
 async function* tagsOf(image: ImageName, options: PlanOptions): AsyncGenerator<Planned> {
-  const { source, tagGlobs } = options
+  const { source, tagGlobs, takes } = options
   try {
     const tags = await persistently(() => source.tags(image))
     if (!tags) return yield { of: image, problem: 'the source has no such image' }
-    for (const tag of tags.filter((tag) => !tagGlobs || tagGlobs.some((glob) => matchesGlob(glob, tag))))
+    for (const tag of tags.filter(
+      (tag) => takes(tag) && (!tagGlobs || tagGlobs.some((glob) => matchesGlob(glob, tag))),
+    ))
       yield task(image, { tag }, options)
   } catch (error) {
     yield { of: image, problem: `its tags cannot be listed: ${error instanceof Error ? error.message : String(error)}` }

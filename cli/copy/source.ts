@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import type { Digest } from '../../registry/domain/digest.ts'
 import type { Manifest } from '../../registry/domain/manifest.ts'
 import type { ImageName, Reference, Tag } from '../../registry/domain/names.ts'
+import type { V1Images } from './v1-images.ts'
 
 export interface SourceBlob {
   /** Undefined when nobody says. */
@@ -20,6 +21,8 @@ export interface Source extends AsyncDisposable {
   readonly unnamed?: ImageName | undefined
   /** What was come upon that cannot be copied, such as a name that no registry of today takes; complete when all is listed. */
   readonly problems?: readonly { readonly of: string; readonly problem: string }[]
+  /** Where they are images of the V1 API: as they are there. It is closed with the source. */
+  readonly v1?: V1Images | undefined
   /** Undefined when it lists none to us. */
   images(): Promise<readonly ImageName[] | undefined>
   tags(image: ImageName): Promise<readonly Tag[] | undefined>

@@ -28,6 +28,23 @@ export class Verified extends Transform {
   }
 }
 
+/** The same for a pipeline. */
+export function verifying(
+  digest: Digest,
+): <chunk extends Uint8Array>(bytes: AsyncIterable<chunk>) => AsyncGenerator<chunk> {
+  return async function* (bytes) {
+    const hash = createHash(algorithmOf(digest))
+    let size = 0
+    for await (const chunk of bytes) {
+      hash.update(chunk)
+      size += chunk.length
+      yield chunk
+    }
+    const actual = hash.digest('hex')
+    if (actual !== encodedOf(digest)) throw new CorruptBlob(digest, `${algorithmOf(digest)}:${actual}`, size)
+  }
+}
+
 export class CorruptBlob extends Error {
   constructor(expected: Digest, actual: string, bytes: number) {
     super(`the source's blob ${expected} is corrupt: its ${bytes} bytes are ${actual}`)

@@ -3,9 +3,9 @@ import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { ReadableStream } from 'node:stream/web'
 import { createGunzip, createGzip, createZstdDecompress, type Gzip } from 'node:zlib'
-import unbzip2 from 'unbzip2-stream'
 import { algorithmOf, type Digest } from '../domain/digest.ts'
 import type { Blobs } from './blob-store.ts'
+import { bunzip2 } from './bunzip2.ts'
 import type { Packing } from './layer-contents.ts'
 import { RunningHash } from './running-hashes.ts'
 
@@ -59,7 +59,7 @@ export function unpacker(packing: Packing): Duplex {
     case 'zstd':
       return createZstdDecompress()
     case 'bzip2':
-      return Duplex.from(bunzip2)
+      return Duplex.from((packed: AsyncIterable<Buffer>) => bunzip2(packed))
     case 'xz':
       return Duplex.from(unxz)
   }
@@ -88,35 +88,6 @@ export function hashing(hash: RunningHash): (chunks: AsyncIterable<Buffer>) => A
       yield chunk
     }
   }
-}
-
-/** A mebibyte of honest files becomes some more; a bomb becomes anything. */
-const maxAtOnce = 96 * 1024 * 1024
-
-/** The package's stream is of the oldest kind: it unpacks while it is written to, and knows no back-pressure. */
-async function* bunzip2(packed: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const stream = unbzip2()
-  let plain: Buffer[] = []
-  let failure: unknown
-  let waiting = 0
-  stream.on('data', (chunk: Buffer) => {
-    waiting += chunk.length
-    if (waiting > maxAtOnce) throw new Error(`it unpacks to more than ${maxAtOnce} bytes at once`)
-    plain.push(chunk)
-  })
-  stream.on('error', (error: unknown) => (failure ??= error))
-  const unpacked = function* () {
-    if (failure !== undefined) throw new Error('not in bzip2', { cause: failure })
-    yield* plain
-    plain = []
-    waiting = 0
-  }
-  for await (const chunk of packed) {
-    stream.write(chunk)
-    yield* unpacked()
-  }
-  stream.end()
-  yield* unpacked()
 }
 
 /** Loaded when it is needed: it compiles a module of WebAssembly. */

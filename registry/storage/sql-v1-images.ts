@@ -29,11 +29,12 @@ export function sqlV1Images(db: MetadataDatabase, now: () => Date): KeptImages {
     copyV1Images: (to, from, id) =>
       db.transaction().execute(async (db) => {
         const chain = await ancestry(db, from, id)
-        if (chain.length === 0) return false
+        if (chain.length === 0 || chain.some(({ isLost }) => isLost)) return false
         const at = now().toISOString()
         for (const { layer, ...image } of chain.toReversed()) {
+          const json = await jsonOf(db, from, image.digest)
           await linkBlob(db, to, layer, at, {})
-          await keepImage(db, await ensureImageId(db, to), image, layer, at)
+          await keepImage(db, await ensureImageId(db, to), { ...image, json }, layer, at)
         }
         return true
       }),
@@ -60,22 +61,23 @@ interface Row {
   readonly id: V1ImageId
   readonly parent: V1ImageId | null
   readonly digest: Digest
-  readonly json: Uint8Array
   readonly layer: Digest
   readonly size: number
   readonly checksum: Digest
   readonly tarsum: string | null
+  readonly state: BlobState
 }
 
-const columns = sql`i.repository, i.name as image, v.id, v.parent, v.digest, m.bytes as json, v.layer, b.size, v.checksum, v.tarsum`
-const joins = sql`join manifests m on m.image_id = v.image_id and m.digest = v.digest join blobs b on b.digest = v.layer`
+const columns = sql`i.repository, i.name as image, v.id, v.parent, v.digest, v.layer, b.size, v.checksum, v.tarsum, b.state`
+const joins = sql`join blobs b on b.digest = v.layer`
 
-function keptImage({ repository, image, parent, layer, size, checksum, tarsum, ...row }: Row): KeptV1Image {
+function keptImage({ repository, image, parent, layer, size, checksum, tarsum, state, ...row }: Row): KeptV1Image {
   return {
     ...row,
     of: { repository, image },
     parent: parent ?? undefined,
     layer: { digest: layer, size, checksum, tarsum: tarsum ?? undefined },
+    isLost: state !== 'kept',
   }
 }
 
@@ -90,6 +92,18 @@ async function ancestry(db: MetadataDatabase, of: ImageRef, id: V1ImageId): Prom
     where v.image_id = c.image_id and v.id = c.id and i.id = c.image_id`
   const images = new Map((await chain.execute(db)).rows.map((row) => [row.id, keptImage(row)]))
   return [...upwards(images, id)]
+}
+
+async function jsonOf(db: MetadataDatabase, { repository, image }: ImageRef, digest: Digest): Promise<Uint8Array> {
+  const { bytes } = await db
+    .selectFrom('images')
+    .innerJoin('manifests', 'manifests.image_id', 'images.id')
+    .where('images.repository', '=', repository)
+    .where('images.name', '=', image)
+    .where('manifests.digest', '=', digest)
+    .select('manifests.bytes')
+    .executeTakeFirstOrThrow()
+  return bytes
 }
 
 function* upwards(images: ReadonlyMap<V1ImageId, KeptV1Image>, from: V1ImageId): Generator<KeptV1Image> {
@@ -110,7 +124,7 @@ async function keepImage(
   const { id, digest, parent = null } = image
   const manifest = { digest, mediaType: v1ImageType, bytes: image.json }
   // While the repository spoke the V2 API, somebody may have pushed the JSON alone.
-  const isThere = (await isKept(db, imageId, manifest)) && (await digestOfId(db, imageId, id)) !== undefined
+  const isThere = (await isKept(db, imageId, manifest)) && (await hasWholeImage(db, imageId, id))
   if (!isThere) {
     await keepManifest(db, imageId, manifest, await contentsOf(db, imageId, image, layer), at)
     await refuseMissing(db, imageId, digest)
@@ -123,6 +137,13 @@ async function keepImage(
       .execute()
   }
   await reviewManifest(db, imageId, digest, at)
+}
+
+/** One whose layer is lost takes the same files in another compression in its place. */
+async function hasWholeImage(db: MetadataDatabase, imageId: number, id: V1ImageId): Promise<boolean> {
+  const whole = sql`select 1 from v1_images v join blobs b on b.digest = v.layer
+    where v.image_id = ${imageId} and v.id = ${id} and b.state = 'kept'`
+  return (await whole.execute(db)).rows.length > 0
 }
 
 /** The layer, and the parent's JSON. */
@@ -153,7 +174,7 @@ async function layerKeptInstead(
   layer: V1Layer,
 ): Promise<KeptV1Image['layer'] | undefined> {
   const find = (which: ReturnType<typeof sql>) =>
-    sql<Row & { readonly state: BlobState }>`select ${columns}, b.state
+    sql<Row>`select ${columns}
     from v1_images v cross join images i ${joins}
     where v.id = ${id} and i.id = v.image_id and i.repository = ${repository} ${which} limit 1`.execute(db)
   const [row] = [...(await find(sql`and b.state = 'kept'`)).rows, ...(await find(sql``)).rows]

@@ -21,13 +21,21 @@ const nothingYet = {
 /** Images of the V1 API on their way in. */
 export function sqlV1Pushes(db: MetadataDatabase, now: () => Date): Pushes {
   return {
-    announceV1: async ({ repository, image, principal }, ids) => {
-      await sql`insert into v1_pushes (repository, image, principal, id, is_open, touched_at)
-        select ${repository}, ${image}, ${principal}, value, 1, ${now().toISOString()} from json_each(${JSON.stringify(ids)}) where true
-        on conflict (repository, image, principal, id) do update set is_open = 1, touched_at = excluded.touched_at`.execute(
-        db,
-      )
-    },
+    announceV1: (push, ids) =>
+      db.transaction().execute(async (db) => {
+        const row = { ...placeOf(push), ...nothingYet, is_open: 1 as const, touched_at: now().toISOString() }
+        const rows = [...new Set(ids)].map((id) => ({ ...row, id }))
+        for (let start = 0; start < rows.length; start += rowsPerInsert)
+          await db
+            .insertInto('v1_pushes')
+            .values(rows.slice(start, start + rowsPerInsert))
+            .onConflict((known) =>
+              known
+                .columns(['repository', 'image', 'principal', 'id'])
+                .doUpdateSet({ is_open: 1, touched_at: row.touched_at }),
+            )
+            .execute()
+      }),
 
     findPushedV1: async (repository, id, principal) => {
       const rows = await db

@@ -12,11 +12,13 @@ export interface V1Layer {
   readonly tarsum: string | undefined
 }
 
-/** An image that is complete, and that never changes. */
-export interface KeptV1Image extends V1Image {
+/** An image that is complete, and that never changes. Its JSON is a manifest of the image name: many of them are large. */
+export interface KeptV1Image extends Omit<V1Image, 'json'> {
   /** The image name that has it. */
   readonly of: ImageRef
   readonly layer: V1Layer & { readonly size: number }
+  /** The bytes of its layer turned out to be wrong, or gone; it is whole again when they are sent once more. */
+  readonly isLost: boolean
 }
 
 /** Somebody pushes to an image name. */
@@ -69,7 +71,7 @@ export interface V1Images {
    * this id.
    */
   putV1Image(of: ImageRef, image: V1Image, layer: V1Layer): Promise<void>
-  /** Gives an image name the image and its ancestors that another one has. False when that has them not. */
+  /** Gives an image name the image and its ancestors that another one has. False when that has them not, or has lost a layer of them. */
   copyV1Images(to: ImageRef, from: ImageRef, id: V1ImageId): Promise<boolean>
   /** In every image name of the repository that has it. */
   findV1Images(repository: RepositoryKey, id: V1ImageId): Promise<readonly KeptV1Image[]>

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Digest } from '../../registry/domain/digest.ts'
 import { parseImageName, parseTag, type ImageRef, type RepositoryKey } from '../../registry/domain/names.ts'
 import { parseV1Image, v1ImageType, type V1Image, type V1ImageId } from '../../registry/domain/v1-image.ts'
 import type { MetadataStore } from '../../registry/storage/metadata-store.ts'
@@ -28,17 +29,18 @@ export function v1ImagesContract(setUp: () => Promise<V1ImagesFixture>): void {
     await put(store, other, base)
     const found = await store.findV1Images(key, base.id)
     assert.deepEqual(
-      found.map(({ of, digest, parent, layer, json }) => ({ of, digest, parent, layer, json: text(json) })),
+      found,
       [app, other].map((of) => ({
         of,
+        id: base.id,
         digest: base.digest,
         parent: undefined,
         layer: layerOf(base),
-        json: text(base.json),
       })),
     )
     assert.deepEqual(await store.findV1Images('docker-other' as RepositoryKey, base.id), [])
-    assert.equal((await store.findManifest(app, base))?.mediaType, v1ImageType)
+    const json = await store.findManifest(app, base)
+    assert.deepEqual([json?.mediaType, text(json?.bytes)], [v1ImageType, text(base.json)])
   })
 
   contract('an image is complete only with its layer and its parent', async (store) => {
@@ -93,6 +95,30 @@ export function v1ImagesContract(setUp: () => Promise<V1ImagesFixture>): void {
     assert.equal(await store.copyV1Images(other, app, image('f').id), false)
     assert.deepEqual(ids(await store.v1Ancestry(other, top.id)), [top.id, base.id])
     assert.deepEqual(await store.findBlob(other, layerOf(base).digest), { size: 5 })
+  })
+
+  contract('an image whose layer is lost is whole again with the same bytes, in every image name', async (store) => {
+    await put(store, app, base)
+    await put(store, other, base)
+    await lose(store, layerOf(base).digest)
+    assert.deepEqual(await lostIn(store, base.id), [true, true])
+    assert.equal(await store.copyV1Images(ref('docker-local', 'new'), app, base.id), false)
+    await put(store, app, base)
+    assert.deepEqual(await lostIn(store, base.id), [false, false])
+  })
+
+  contract('an image whose layer is lost takes the same files in another compression', async (store) => {
+    await put(store, app, base)
+    await store.putV1Tag(app, parseTag('v1'), base.id)
+    await lose(store, layerOf(base).digest)
+    const packed = { ...layerOf(base), digest: sha256('packed otherwise'), checksum: sha256('its checksum') }
+    await store.linkBlob(app, packed.digest, 7)
+    await store.putV1Image(app, base, packed)
+    const [image] = await store.findV1Images(key, base.id)
+    assert.deepEqual([image?.layer, image?.isLost], [{ ...packed, size: 7 }, false])
+    await collect(store)
+    assert.equal((await store.findV1Images(key, base.id)).length, 1)
+    assert.deepEqual(await store.findBlob(app, packed.digest), { size: 7 })
   })
 
   contract('a tag is on an image that the image name has', async (store) => {
@@ -283,6 +309,15 @@ function layerOf({ id, digest }: V1Image) {
 async function put(store: MetadataStore, of: ImageRef, image: V1Image): Promise<void> {
   await store.linkBlob(of, layerOf(image).digest, 5)
   await store.putV1Image(of, image, layerOf(image))
+}
+
+async function lose(store: MetadataStore, digest: Digest): Promise<void> {
+  assert.equal(await store.judgeBlob(digest, async () => 'quarantined'), true)
+}
+
+/** Of each image name that has it. */
+async function lostIn(store: MetadataStore, id: V1ImageId): Promise<readonly boolean[]> {
+  return (await store.findV1Images(key, id)).map(({ isLost }) => isLost)
 }
 
 /** Everything that has been garbage since `since` or longer. */

@@ -15,13 +15,14 @@ type ImageCall = RepositoryCall<
 /** Also how a client that pushes asks whether an image is there: so one that is not complete is not. */
 export async function getJson(ctx: Context, call: ImageCall): Promise<void> {
   const image = await findImage(ctx, call)
+  const json = await call.repository.json(image)
   isForEver(ctx)
   ctx.set('X-Docker-Size', String(image.layer.size))
   ctx.set('X-Docker-Checksum-Payload', image.layer.checksum)
   if (image.layer.tarsum !== undefined) ctx.set('X-Docker-Checksum', image.layer.tarsum)
   ctx.status = 200
   ctx.set('Content-Type', 'application/json')
-  ctx.body = Buffer.from(image.json)
+  ctx.body = Buffer.from(json)
 }
 
 export async function getAncestry(ctx: Context, call: ImageCall): Promise<void> {

@@ -8,7 +8,7 @@ import { findImage } from './images.ts'
 /** What the layer has: `[[path, type, deleted, size, mtime, mode, uid, gid], …]`. */
 export async function getFiles(ctx: Context, call: RepositoryCall<'image files'>): Promise<void> {
   const image = await findImage(ctx, call)
-  const files = await listFiles(await bytesOf(call, image))
+  const files = await listFiles(await bytesOf(ctx, call, image))
   isForEver(ctx)
   answerV1Json(ctx, files)
 }
@@ -18,13 +18,23 @@ export async function getDiff(ctx: Context, call: RepositoryCall<'image diff'>):
   const [image, ...below] = await call.repository.ancestry(await findImage(ctx, call))
   if (!image) return
   const diff = await diffOf(
-    await bytesOf(call, image),
-    below.map((parent) => () => bytesOf(call, parent)),
+    await bytesOf(ctx, call, image),
+    below.map((parent) => () => bytesOf(ctx, call, parent)),
   )
   isForEver(ctx)
   answerV1Json(ctx, diff)
 }
 
-function bytesOf({ repository }: RepositoryCall, image: KeptV1Image): Promise<AsyncIterable<Uint8Array>> {
-  return repository.layer(image).open(undefined)
+/** A layer may be long in reading: that ends when the client has gone. */
+async function bytesOf(
+  { res }: Context,
+  { repository }: RepositoryCall,
+  image: KeptV1Image,
+): Promise<AsyncIterable<Uint8Array>> {
+  const bytes = await repository.layer(image).open(undefined)
+  const end = (): void => void bytes.destroy()
+  if (res.closed) end()
+  res.once('close', end)
+  bytes.once('close', () => res.off('close', end))
+  return bytes
 }

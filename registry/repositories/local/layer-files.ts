@@ -1,6 +1,6 @@
 import { RegistryError } from '../../domain/errors.ts'
 import type { TarHeader } from '../../domain/tar-header.ts'
-import { tarParts } from './tar-parts.ts'
+import { maxTarBytes, tarParts } from './tar-parts.ts'
 import { uncompressed } from './uncompressed.ts'
 
 /**
@@ -106,9 +106,15 @@ function groupOf(info: FileInfo, isChanged: boolean): keyof LayerDiff {
 }
 
 async function* filesOf(layer: AsyncIterable<Uint8Array>): AsyncGenerator<LayerFile> {
+  let bytes = 0
   for await (const part of tarParts(uncompressed(layer))) {
     const file = part.kind === 'entry' ? fileOf(part.header) : undefined
     if (file) yield file
+    if (part.kind === 'bytes') bytes += part.bytes.length
+    if (bytes > maxTarBytes)
+      throw new RegistryError('BAD_REQUEST', {
+        message: `the layer has more than the ${maxTarBytes} bytes that are read`,
+      })
   }
 }
 

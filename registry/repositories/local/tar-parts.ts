@@ -17,6 +17,8 @@ export type TarPart =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   | { readonly kind: 'hole'; readonly length: number }
 
+/** Nobody made a layer of more than that; a few of its bytes, compressed, can stand for very many. */
+export const maxTarBytes = 64 * 1024 ** 3
 /** Names and records that go before an entry; archive/tar has the same limit. */
 const maxNoteBytes = 1024 * 1024
 const zeros = Buffer.alloc(blockBytes)

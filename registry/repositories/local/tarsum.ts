@@ -1,7 +1,7 @@
 import { createHash, hash, type Hash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import type { TarHeader } from '../../domain/tar-header.ts'
-import { tarParts } from './tar-parts.ts'
+import { maxTarBytes, tarParts } from './tar-parts.ts'
 
 /** docker's checksums of the contents of a layer, together with the JSON of its image. */
 export interface TarSums {
@@ -27,7 +27,6 @@ interface EntrySums {
 
 // Of what goes beyond these nobody made a layer, and to read it would cost whoever sent it nothing.
 const maxEntries = 100_000
-const maxTarBytes = 64 * 1024 ** 3
 /** Of sparse files: zeros that nobody had to send, not even compressed. */
 const maxHoleBytes = 256 * 1024 ** 2
 const zeros = Buffer.alloc(1024 * 1024)

@@ -84,11 +84,12 @@ export class V1Pushes {
   /** The image is complete with that. Throws DIGEST_INVALID when something else has arrived than was sent, CONFLICT in the wrong order. */
   async putChecksum(id: V1ImageId, said: SaidSums, by: V1Pusher): Promise<void> {
     const { push, json, layer } = await this.#pushed(id, by)
-    if (layer) compareSums(said, layer)
-    if (await this.#isThere(push, id, by)) throw alreadyThere(id)
+    // Who has sent it all learns of no other who was faster: docker would give the push up.
+    if (!layer && (await this.#isThere(push, id, by))) throw alreadyThere(id)
     if (!json) throw imageUnknown(id)
     if (!layer)
       throw new RegistryError('CONFLICT', { message: 'Cannot set this image checksum: the layer comes before it' })
+    compareSums(said, layer)
     const image = parseV1Image(json)
     await this.#ensureParent(push, image, by)
     await this.#metadata.putV1Image({ repository: push.repository, image: push.image }, image, layer)
@@ -115,8 +116,8 @@ export class V1Pushes {
   async #ensureIn({ repository, image }: ImageRef, id: V1ImageId, by: V1Pusher): Promise<boolean> {
     const kept = await this.#metadata.findV1Images(this.#local.key, id)
     if (await this.#isUsable(kept, { image }, by)) return true
-    for (const { of, digest } of kept)
-      if (of.image !== image && (await by.mayRead(of.image, digest)))
+    for (const { of, digest, isLost } of kept)
+      if (of.image !== image && !isLost && (await by.mayRead(of.image, digest)))
         if (await this.#metadata.copyV1Images({ repository, image }, of, id)) return true
     return false
   }
@@ -130,7 +131,7 @@ export class V1Pushes {
    * whoever may push a part of an image name would come to what others keep there.
    */
   async #isUsable(kept: readonly KeptV1Image[], { image }: Pick<ImageRef, 'image'>, by: V1Pusher): Promise<boolean> {
-    const there = kept.find(({ of }) => of.image === image)
+    const there = kept.find(({ of, isLost }) => of.image === image && !isLost)
     if (!there) return false
     if (await by.mayBuildOn(image, there.digest)) return true
     const sent = await this.#metadata.findPushedV1(this.#local.key, there.id, by.principal)

@@ -1,5 +1,5 @@
 import type { ImageName, ImageRef, RepositoryKey, Tag } from '../../domain/names.ts'
-import type { V1ImageId } from '../../domain/v1-image.ts'
+import { imageUnknown, type V1ImageId } from '../../domain/v1-image.ts'
 import type { BlobStore } from '../../storage/blob-store.ts'
 import type { KeptV1Image, V1Images } from '../../storage/v1-images.ts'
 import { blobOf } from '../kept-blobs.ts'
@@ -28,11 +28,18 @@ export class V1Repository {
     return this.local.key
   }
 
-  /** The image, in an image name where the reader may see it. */
+  /** The image, in an image name where the reader may see it. One whose layer is lost is not there: who pushes it sends it again. */
   async find(id: V1ImageId, reader: V1Reader): Promise<KeptV1Image | undefined> {
     for (const kept of await this.#metadata.findV1Images(this.key, id))
-      if (await reader.mayRead(kept.of.image, kept.digest)) return kept
+      if (!kept.isLost && (await reader.mayRead(kept.of.image, kept.digest))) return kept
     return undefined
+  }
+
+  /** As it was pushed, byte for byte. Throws MANIFEST_UNKNOWN when the image has gone meanwhile. */
+  async json({ of, id, digest }: KeptV1Image): Promise<Uint8Array> {
+    const manifest = await this.local.manifest(of.image, { digest })
+    if (!manifest) throw imageUnknown(id)
+    return manifest.bytes
   }
 
   /** The image itself first, the base image last. */

@@ -4,11 +4,12 @@ import { digestOf, type Digest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { Manifest } from '../../domain/manifest.ts'
 import type { ImageName } from '../../domain/names.ts'
+import type { V1ImageId } from '../../domain/v1-image.ts'
 import { schema1FromV1 } from '../../domain/schema1/from-v1.ts'
 import { signedSchema1 } from '../../domain/schema1/media-types.ts'
 import { signSchema1 } from '../../domain/schema1/signatures.ts'
 import { schema2FromV1, type V1Layer } from '../../domain/v1-to-schema2.ts'
-import type { MayTake } from '../../storage/metadata-store.ts'
+import type { Images, MayTake } from '../../storage/metadata-store.ts'
 import type { KeptV1Image, V1Images } from '../../storage/v1-images.ts'
 import { contentOf, packInGzip, type LayerStorage } from '../layer-contents.ts'
 import type { PushTarget, Repository } from '../repository.ts'
@@ -18,7 +19,7 @@ import type { V1Tag } from './v1-tags.ts'
 export type Format = 'schema2' | 'schema1'
 
 export interface MigrationStorage extends LayerStorage {
-  readonly metadata: LayerStorage['metadata'] & Pick<V1Images, 'v1Ancestry'>
+  readonly metadata: LayerStorage['metadata'] & Pick<V1Images, 'v1Ancestry'> & Pick<Images, 'findManifest'>
   /** What manifests of schema 1 are signed with. */
   readonly schema1Key: () => Promise<KeyObject>
   readonly now: () => Date
@@ -64,19 +65,22 @@ async function wholeChain({ metadata }: MigrationStorage, { of, id }: V1Tag): Pr
   const base = chain.at(-1)
   if (base && base.parent === undefined) return chain.toReversed()
   const missing = base?.parent ?? id
-  throw new RegistryError('MANIFEST_BLOB_UNKNOWN', {
-    message: `the V1 image ${missing} is not here`,
-    detail: { id: missing },
-  })
+  throw imageMissing(missing)
+}
+
+function imageMissing(id: V1ImageId): RegistryError {
+  return new RegistryError('MANIFEST_BLOB_UNKNOWN', { message: `the V1 image ${id} is not here`, detail: { id } })
 }
 
 /** The image has the layer then, in gzip. */
 async function bringLayer(
   storage: MigrationStorage,
   { of }: V1Tag,
-  { json, layer }: KeptV1Image,
+  { id, digest, layer }: KeptV1Image,
   { image, repository, target, principal }: Destination,
 ): Promise<V1Layer> {
+  const json = (await storage.metadata.findManifest(of, { digest }))?.bytes
+  if (!json) throw imageMissing(id)
   const content = await contentOf(storage, layer)
   const { diffId, packing, inGzip } = content
   const has = async (digest: Digest) => repository.blob(image, digest, { use: 'rely' })

@@ -163,7 +163,7 @@ export class V1Layout implements Layout {
     const { metadata } = this.#storage
     const stored = await metadata.findStoredManifest(image.of, { digest: image.digest })
     if (!stored) return undefined
-    const { layer, json, of, id } = image
+    const { layer, of, id } = image
     const created = stored.pushedAt
     switch (name) {
       case '_checksum.json':
@@ -174,7 +174,7 @@ export class V1Layout implements Layout {
           { created },
         )
       case 'json.json':
-        return bytesFile(json, { created, properties: async () => propertiesOfImage(image) })
+        return bytesFile(stored.bytes, { created, properties: async () => propertiesOfImage(image) })
       case 'layer.tar':
         return blobFile(this.#storage, layer, created)
     }

@@ -7,6 +7,11 @@ export class Turns {
     this.#free = atOnce
   }
 
+  /** Whether nobody would wait. */
+  get isFree(): boolean {
+    return this.#free > 0
+  }
+
   /** Resolves when it is one's turn, with what ends it, however often that is called. */
   async take(): Promise<() => void> {
     if (this.#free > 0) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import * as fc from 'fast-check'
 import { objectOf, quoted, rawItems, rawMembers, sortedObject } from '../../../registry/domain/raw-json.ts'
 
 test('values keep their spelling, and lose the white space between their parts', () => {
@@ -30,6 +31,22 @@ test('what a browser would take for markup, and the line ends of Unicode, are es
   const [member] = rawMembers('{"a":"<b> & \u2028\u2029 \u007f é"}').values()
   assert.equal(member, String.raw`"\u003cb\u003e \u0026 \u2028\u2029 ${'\u007f'} é"`)
   assert.equal(quoted('<\b\f\n\u0001\\b"\u2028'), String.raw`"\u003c\u0008\u000c\n\u0001\\b\"\u2028"`)
+})
+
+const text = fc.string({ unit: 'binary' })
+
+test('a text that is written is read as the same text', () => {
+  fc.assert(fc.property(text, (text) => assert.equal(JSON.parse(quoted(text)), text.toWellFormed())))
+})
+
+test('an object is taken apart and put together again without a change but its order', () => {
+  fc.assert(
+    fc.property(fc.dictionary(text, fc.jsonValue({ maxDepth: 4 })), fc.constantFrom(0, 1, 3), (object, indent) => {
+      const members = rawMembers(JSON.stringify(object, null, indent))
+      assert.deepEqual([...members.keys()].sort(), Object.keys(object).sort())
+      assert.deepEqual(JSON.parse(sortedObject(members)), JSON.parse(JSON.stringify(object)))
+    }),
+  )
 })
 
 test('half of a surrogate pair is written as what Go reads it as', () => {

@@ -8,6 +8,9 @@ type Pushes = Pick<
   'announceV1' | 'findPushedV1' | 'setPushedJson' | 'setPushedLayer' | 'endV1Push' | 'expireV1Pushes'
 >
 
+/** A client announces all images that there are, and databases limit the values of one statement. */
+const rowsPerInsert = 50
+
 const nothingYet = {
   json: null,
   layer: null,

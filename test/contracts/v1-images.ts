@@ -36,6 +36,7 @@ export function v1ImagesContract(setUp: () => Promise<V1ImagesFixture>): void {
         digest: base.digest,
         parent: undefined,
         layer: layerOf(base),
+        isLost: false,
       })),
     )
     assert.deepEqual(await store.findV1Images('docker-other' as RepositoryKey, base.id), [])

@@ -3,7 +3,7 @@ import unbzip2 from 'unbzip2-stream'
 /** Written at once. */
 const sliceBytes = 4096
 /** Of one slice, or of the last blocks: 45 bytes can stand for 46 MB, and what makes so much of so little was made to. */
-const maxPlainBytes = 256 * 1024 ** 2
+const maxPlainBytes = 96 * 1024 ** 2
 
 /**
  * The package's stream is of the oldest kind: it unpacks while it is written to, keeps about a megabyte back until the end, and knows no

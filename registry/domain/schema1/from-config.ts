@@ -34,7 +34,7 @@ export function schema1FromConfig({ name, tag, config, layers }: Convertible): C
   const listed = Array.isArray(diffIds) ? diffIds.length : 0
   if (listed !== layers.length || filled !== layers.length)
     return { problem: `it has ${layers.length} layers, its configuration ${listed}, and its history ${filled}` }
-  const text = Buffer.from(config).toString()
+  const text = new TextDecoder().decode(config)
   const chain = chainOf(history.steps, layers, { text, members: rawMembers(text) })
   return { payload: writeSchema1({ name, tag, architecture, layers: chain.toReversed() }) }
 }

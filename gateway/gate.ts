@@ -59,7 +59,7 @@ function route(gate: Gate, answer: Answer, { listener, host }: Arrival, path: st
       refuse(answer, unknownHost(host))
       return
     case 'nothingHere':
-      refuse(answer, { status: 404, code: 'NAME_UNKNOWN', message: match.reason })
+      refuse(answer, { status: 404, code: 'NAME_UNKNOWN', message: match.reason, isV2: match.lacks !== 'v2' })
       return
   }
 }

@@ -20,7 +20,8 @@ export type Match =
   | RepositoryMatch
   | { readonly kind: 'through'; readonly upstreamPath: string }
   | { readonly kind: 'unknownHost'; readonly host: string }
-  | { readonly kind: 'nothingHere'; readonly reason: string }
+  /** `lacks`: an API that the host or port has no repository for. */
+  | { readonly kind: 'nothingHere'; readonly reason: string; readonly lacks?: Api }
 
 /** What a host or a port stands for. */
 export interface Site {
@@ -110,7 +111,8 @@ function matchApi(rewrite: PathRewrite, { target, rule }: Site, api: Api, rest: 
   const { challenge } = target
   if (target.kind === 'path') return matchKeyInPath(rewrite, api, rest, challenge)
   const key = target[api]
-  if (key === undefined) return { kind: 'nothingHere', reason: `${rule} has no repository for the ${api} API` }
+  if (key === undefined)
+    return { kind: 'nothingHere', reason: `${rule} has no repository for the ${api} API`, lacks: api }
   const keyless = rewrite.keyIsPartOfImageName && isImageless(api, rest)
   return repositoryMatch(rewrite, { key, api, rest, publicPrefix: `/${api}/`, challenge }, keyless ? undefined : key)
 }

@@ -78,15 +78,8 @@ describe('caisson copy from a V1 repository of Caisson to a V2 repository of ano
 
   async function copy(source: string, image: string, env: object = {}, login?: readonly string[]) {
     const words = [source, `docker://localhost:${to.ports[1]}${image === '' ? '' : `/${image}`}`]
-    const options = [
-      ...(login ?? [...asSource, '--source-ca', from.caisson.authorityFile]),
-      '--target-user',
-      'admin',
-      '--target-password',
-      'env:TARGET',
-      '--target-ca',
-      to.authorityFile,
-    ]
+    const asTarget = ['--target-user', 'admin', '--target-password', 'env:TARGET', '--target-ca', to.authorityFile]
+    const options = [...(login ?? [...asSource, '--source-ca', from.caisson.authorityFile]), ...asTarget]
     const passwords = { SOURCE: adminPassword, TARGET: adminPassword, ...env }
     return await attempt(process.execPath, [launcher, 'copy', ...words, ...options], { env: passwords })
   }

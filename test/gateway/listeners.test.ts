@@ -47,6 +47,14 @@ test('a path that leads nowhere is answered 404, and nothing is asked of the ups
   assert.equal((await client.send(get('/favicon.ico')).answer()).status, 404)
 })
 
+test('on a port with V1 alone nothing says that there is V2, so that docker goes on to V1', async () => {
+  await using running = await runGateway({ upstream: ok, config: { listeners: [{ port: 0, v1: 'docker-v1' }] } })
+  await using client = await RawConnection.open(running.port)
+  const answer = await client.send(get('/v2/')).answer()
+  assert.equal(answer.status, 404)
+  assert.equal(answer.header('docker-distribution-api-version'), undefined)
+})
+
 test('the authority is handed out on every host, in clear too, and 404 when it is somebody else’s', async () => {
   const config = { listeners: [{ port: 0 }, { port: 0, tls: false, redirect: 'https' as const }] }
   await using running = await runGateway({ config })

@@ -1,4 +1,5 @@
 import { RegistryError } from '../../domain/errors.ts'
+import type { RepositoryKey } from '../../domain/names.ts'
 import type { Action } from '../../domain/permissions.ts'
 import type { V1Repository } from '../../repositories/local/v1-repository.ts'
 import type { Context } from '../context.ts'
@@ -55,9 +56,9 @@ function ofImage<kind extends ImageKind>(row: {
     ...row,
     answer: async (ctx, untyped) => {
       const request = ofKind(untyped, row.kind)
-      const repository = repositoryOf(request)
-      const caller = await authoriseAny(ctx, request.services, repository.key, row.needs)
-      await row.handle(ctx, { ...request, repository, caller })
+      const key = keyOf(request)
+      const caller = await authoriseAny(ctx, request.services, key, row.needs)
+      await row.handle(ctx, { ...request, repository: repositoryOf(request, key), caller })
     },
   }
 }
@@ -74,12 +75,12 @@ function ofName<kind extends NameKind>(row: {
     ...row,
     answer: async (ctx, untyped) => {
       const request = ofKind(untyped, row.kind)
-      const repository = repositoryOf(request)
+      const key = keyOf(request)
       const resource: { readonly image: NameCall['image']; readonly tag?: never } = request.resource as never
       const { image, tag } = resource
-      const wish = { repository: repository.key, image, action: row.needs, tag }
+      const wish = { repository: key, image, action: row.needs, tag }
       const authorised = await authoriseName(ctx, request.services, wish)
-      await row.handle(ctx, { ...request, ...authorised, repository, image })
+      await row.handle(ctx, { ...request, ...authorised, repository: repositoryOf(request, key), image })
     },
   }
 }
@@ -125,18 +126,26 @@ function ofKind<kind extends V1Kind>(request: V1Request, kind: kind): V1Request<
   return request as V1Request<kind>
 }
 
-/** Throws NAME_UNKNOWN where the V1 API has no images. */
-function repositoryOf({ services, address: { key } }: V1Request): V1Repository {
+/** Of a repository that there is. Throws NAME_UNKNOWN. */
+function keyOf({ services, address: { key } }: V1Request): RepositoryKey {
   if (key === undefined)
     throw new RegistryError('NAME_UNKNOWN', {
       message:
         'images of the V1 API say nothing of the repository that they are in: use the host or the port of the repository itself',
     })
+  const found = services.repositories.findV1(key) ?? services.repositories.find(key)
+  if (found) return found.key
+  throw new RegistryError('NAME_UNKNOWN', { message: `there is no repository "${key}"` })
+}
+
+/**
+ * Throws NAME_UNKNOWN where the V1 API has no images. Docker 1.6 to 1.9 ask here when the V2 API has refused them, and show this answer: so
+ * who has to log in has been told before.
+ */
+function repositoryOf({ services }: V1Request, key: RepositoryKey): V1Repository {
   const repository = services.repositories.findV1(key)
   if (repository) return repository
   throw new RegistryError('NAME_UNKNOWN', {
-    message: services.repositories.find(key)
-      ? `the repository ${key} speaks the V2 API: use docker 1.6 or newer`
-      : `there is no repository "${key}"`,
+    message: `the repository ${key} speaks the V2 API: use docker 1.6 or newer`,
   })
 }

@@ -205,7 +205,8 @@ export class Model {
     const image = this.image(name)
     const layer = image.pushes.get(v1)?.layer
     if (layer === undefined || !image.links.has(layer)) return 'refused'
-    if (image.manifests.has(v1) || !this.#hasParent(image, v1)) return 'refused'
+    const isOther = image.manifests.has(v1) && image.layers.get(v1) !== layer
+    if (isOther || !this.#hasParent(image, v1)) return 'refused'
     image.layers.set(v1, layer)
     return this.#keep(image, v1, [])
   }

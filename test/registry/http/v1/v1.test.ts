@@ -16,9 +16,10 @@ const registry = await startTestRegistry({
     'docker-v1': { type: 'local', apiVersion: 'v1' },
     'docker-local': { type: 'local' },
     forced: { type: 'local', apiVersion: 'v1' },
+    'forced-v2': { type: 'local' },
     fixed: { type: 'local', apiVersion: 'v1', immutableTags: ['**/1.*'] },
   },
-  forceAuthentication: ['forced'],
+  forceAuthentication: ['forced', 'forced-v2'],
 })
 after(() => registry[Symbol.asyncDispose]())
 const at = (key: string) => `/artifactory/api/docker/${key}/v1`
@@ -256,11 +257,11 @@ test('an image that nobody announced is not taken', async () => {
 
 test('while somebody announces very many images, others are answered', async () => {
   const ids = Array.from({ length: 50_000 }, (_, index) => ({ id: index.toString(16).padStart(16, '0') }))
-  const all = { areAnnounced: false }
+  const push = { isAnnounced: false }
   const announcing = admin.ask('PUT', 'repositories/acme/many/', { body: JSON.stringify(ids) })
-  const announced = announcing.finally(() => (all.areAnnounced = true))
+  const announced = announcing.finally(() => (push.isAnnounced = true))
   let answers = 0
-  for (; !all.areAnnounced; answers++) await anonymous.ask('GET', '_ping')
+  for (; !push.isAnnounced; answers++) await anonymous.ask('GET', '_ping')
   assert.equal((await announced).status, 200)
   assert.ok(answers > 10, `${answers} answers`)
 })
@@ -352,6 +353,12 @@ test('a login is checked by its second step', async () => {
 test('docker without credentials is anonymous, in its two ways of saying so', async () => {
   for (const authorization of ['Basic Og==', 'Token ', 'Token'])
     assert.equal(await statusOf(anonymous.with({ authorization }), 'GET', `images/${top.id}/json`), 200)
+})
+
+test('docker 1.6 to 1.9 that has to log in to a V2 repository is told so by the V1 API, which it asks last', async () => {
+  const secret = registry.anonymous.at(at('forced-v2'))
+  assert.equal(await statusOf(secret, 'GET', 'repositories/acme/app/images'), 401)
+  assert.equal(await statusOf(registry.admin.at(at('forced-v2')), 'GET', 'repositories/acme/app/images'), 404)
 })
 
 test('a token is as good as the password for its image name, in whatever way docker says it', async () => {

@@ -2,11 +2,13 @@ import { pipeline } from 'node:stream/promises'
 import type { Digest } from '../domain/digest.ts'
 import { RegistryError } from '../domain/errors.ts'
 import type { ImageName } from '../domain/names.ts'
+import type { UploadId } from '../domain/upload-id.ts'
 import type { Blobs } from '../storage/blob-store.ts'
 import { anywhere, createLayerGzip, hashing, packingOf, readDiffId, unpacker } from '../storage/layer-bytes.ts'
 import type { LayerContent, LayerContents } from '../storage/layer-contents.ts'
 import { RunningHash } from '../storage/running-hashes.ts'
 import type { PushTarget } from './repository.ts'
+import { bringBlob } from './whole-blob.ts'
 
 export interface LayerStorage {
   readonly blobs: Pick<Blobs, 'open'>
@@ -53,22 +55,19 @@ export async function packInGzip(
   { target, image, principal }: GzipTarget,
 ): Promise<Stored> {
   const hash = new RunningHash('sha256')
-  const upload = await target.begin(image, 'sha256', principal)
-  try {
-    await pipeline(
-      await blobs.open(content.digest, undefined),
-      unpacker(content.packing),
-      createLayerGzip(),
-      anywhere,
-      hashing(hash),
-      (bytes: AsyncIterable<Buffer>) => target.append(image, upload, 0, bytes),
-    )
-  } catch (error) {
-    await target.cancel(image, upload)
-    throw error
+  const packed = async (upload: UploadId) => {
+    const steps = [unpacker(content.packing), createLayerGzip()] as const
+    const append = (bytes: AsyncIterable<Buffer>) => target.append(image, upload, 0, bytes)
+    await pipeline(await blobs.open(content.digest, undefined), ...steps, anywhere, hashing(hash), append)
+    return hash.size
   }
-  const digest = hash.digest()
-  await target.finish(image, upload, digest)
+  const { digest, size } = await bringBlob(target, {
+    image,
+    principal,
+    algorithm: 'sha256',
+    append: packed,
+    digest: async () => hash.digest(),
+  })
   await metadata.noteLayerContent({ ...content, inGzip: digest })
-  return { digest, size: hash.size }
+  return { digest, size }
 }

@@ -94,7 +94,10 @@ export function sqlV1Pushes(db: MetadataDatabase, now: () => Date): Pushes {
     expireV1Pushes: (since, limit) =>
       db.transaction().execute(async (db) => {
         const old = sql`(p.repository, p.image, p.principal, p.id) in (
-          select repository, image, principal, id from v1_pushes where touched_at < ${since.toISOString()} limit ${limit})`
+          select o.repository, o.image, o.principal, o.id from v1_pushes o where o.touched_at < ${since.toISOString()} and not exists (
+            select 1 from v1_pushes n where n.repository = o.repository and n.image = o.image and n.principal = o.principal
+              and n.touched_at >= ${since.toISOString()}
+          ) limit ${limit})`
         await reviewWhatIsLetGo(db, sql`${old} and p.is_open = 1`, now().toISOString())
         const { numAffectedRows } = await sql`delete from v1_pushes as p where ${old}`.execute(db)
         return Number(numAffectedRows)

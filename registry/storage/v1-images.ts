@@ -62,7 +62,7 @@ export interface V1Images {
   setPushedLayer(push: V1Push, image: V1Image, layer: PushedV1Layer): Promise<boolean>
   /** All was sent. What of it nothing else holds has its time of grace from now on. */
   endV1Push(push: V1Push): Promise<void>
-  /** Forgets what has not been touched since then. Resolves with how many images that was about. */
+  /** Forgets pushes of which nothing has been touched since then. Resolves with how many images that was about. */
   expireV1Pushes(since: Date, limit: number): Promise<number>
 
   /**

@@ -101,12 +101,13 @@ const seenByKills: readonly Broken[] = [
     without: 'the bytes of a V1 layer before the push that has it',
     only: ['push the layer of a V1 image'],
     file: v1Pushes,
-    find: `      await this.#local.finish(image, upload, digest)
-      return`,
-    replace: `      const early = { digest, size, checksum: summed.payload, tarsum: undefined, tarsumV1: undefined, isTarsumCertain: false }
-      await this.#metadata.setPushedLayer({ repository: this.#local.key, image, principal }, parseV1Image(json), early)
-      await this.#local.finish(image, upload, digest)
-      return`,
+    find: `      digest: (upload) => this.#blobs.digest(upload),`,
+    replace: `      digest: async (upload) => {
+        const digest = await this.#blobs.digest(upload)
+        const early = { digest, size: 1, checksum: digest, tarsum: undefined, tarsumV1: undefined, isTarsumCertain: false }
+        await this.#metadata.setPushedLayer({ repository: this.#local.key, image, principal }, parseV1Image(json), early)
+        return digest
+      },`,
   },
   {
     without: 'a transaction around what a complete V1 image consists of',

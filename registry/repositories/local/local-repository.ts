@@ -10,6 +10,7 @@ import type { BlobStore, UploadId } from '../../storage/blob-store.ts'
 import type { ImageCache } from '../../storage/image-cache.ts'
 import type { ImageRef, Images, MayTake, Page, ReferrerQuery, UploadOwners } from '../../storage/metadata-store.ts'
 import { blobOf, finishUpload } from '../kept-blobs.ts'
+import { bringBlob } from '../whole-blob.ts'
 import { ImmutableTags } from './immutable-tags.ts'
 import { checkSchema1 } from './pushed-schema1.ts'
 import type { BlobHandle, Lookup, PushRights, PushTarget, ReferrerPage, Removal, Repository } from '../repository.ts'
@@ -125,9 +126,13 @@ export class LocalRepository implements Repository, PushTarget, Removal {
   /** Docker 1.8 and 1.9 are told that it is there before they pull it, and would not push it then. */
   async #keepEmptyLayer(image: ImageName): Promise<void> {
     if (await this.blob(image, emptyLayerDigest, { use: 'rely' })) return
-    const upload = await this.begin(image, 'sha256')
-    await this.append(image, upload, 0, Readable.from([emptyLayer]))
-    await this.finish(image, upload, emptyLayerDigest)
+    await bringBlob(this, {
+      image,
+      principal: undefined,
+      algorithm: 'sha256',
+      append: (upload) => this.append(image, upload, 0, Readable.from([emptyLayer])),
+      digest: async () => emptyLayerDigest,
+    })
   }
 
   async deleteManifest(image: ImageName, reference: Reference, mayTake: MayTake = always): Promise<boolean> {

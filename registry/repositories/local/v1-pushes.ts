@@ -3,10 +3,10 @@ import type { Digest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { ImageName, ImageRef, RepositoryKey, Tag } from '../../domain/names.ts'
 import { imageUnknown, parseV1Image, type V1Image, type V1ImageId } from '../../domain/v1-image.ts'
-import type { UploadId } from '../../domain/upload-id.ts'
 import type { BlobStore } from '../../storage/blob-store.ts'
 import type { MayTake } from '../../storage/metadata-store.ts'
 import type { KeptV1Image, PushedV1Image, V1Images, V1Push } from '../../storage/v1-images.ts'
+import { bringBlob } from '../whole-blob.ts'
 import { LayerChecksums, type LayerSums } from './layer-checksums.ts'
 import type { LocalRepository } from './local-repository.ts'
 import { compareSums, type SaidSums } from './said-sums.ts'
@@ -151,26 +151,14 @@ export class V1Pushes {
     bytes: AsyncIterable<Uint8Array>,
   ): Promise<LayerSums & { readonly digest: Digest; readonly size: number }> {
     const sums = new LayerChecksums(json)
-    const upload = await this.#local.begin(image, 'sha256', principal || undefined)
-    try {
-      const size = await this.#local.append(image, upload, 0, sums.watch(bytes))
-      const digest = await this.#blobs.digest(upload)
-      const summed = await sums.finish()
-      await this.#local.finish(image, upload, digest)
-      return { ...summed, digest, size }
-    } catch (error) {
-      await this.#discard(image, upload)
-      throw error
-    }
-  }
-
-  /** A layer cannot be gone on with: it is sent whole once more. */
-  async #discard(image: ImageName, upload: UploadId): Promise<void> {
-    try {
-      await this.#local.cancel(image, upload)
-    } catch (error) {
-      if (!(error instanceof RegistryError)) throw error // it has ended by itself
-    }
+    const kept = await bringBlob(this.#local, {
+      image,
+      principal: principal || undefined,
+      algorithm: 'sha256',
+      append: (upload) => this.#local.append(image, upload, 0, sums.watch(bytes)),
+      digest: (upload) => this.#blobs.digest(upload),
+    })
+    return { ...kept, ...(await sums.finish()) }
   }
 
   #of(image: ImageName): ImageRef {

@@ -13,6 +13,7 @@ import type { Images, MayTake } from '../../storage/metadata-store.ts'
 import type { KeptV1Image, V1Images } from '../../storage/v1-images.ts'
 import { contentOf, packInGzip, type LayerStorage } from '../layer-contents.ts'
 import type { PushTarget, Repository } from '../repository.ts'
+import { bringBlob } from '../whole-blob.ts'
 import type { V1Tag } from './v1-tags.ts'
 
 /** `schema1` for clients of old, which know of no other; today's take `schema2`. */
@@ -118,9 +119,13 @@ async function convert(
 async function bringBytes(bytes: Uint8Array, { image, repository, target, principal }: Destination): Promise<void> {
   const digest = sha256(bytes)
   if (await repository.blob(image, digest, { use: 'rely' })) return
-  const upload = await target.begin(image, 'sha256', principal)
-  await target.append(image, upload, 0, Readable.from([bytes]))
-  await target.finish(image, upload, digest)
+  await bringBlob(target, {
+    image,
+    principal,
+    algorithm: 'sha256',
+    append: (upload) => target.append(image, upload, 0, Readable.from([bytes])),
+    digest: async () => digest,
+  })
 }
 
 function sha256(bytes: Uint8Array): Digest {

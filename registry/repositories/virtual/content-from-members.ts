@@ -3,6 +3,7 @@ import { parseManifest, type Manifest } from '../../domain/manifest.ts'
 import type { ImageName } from '../../domain/names.ts'
 import { emptyLayerDigest } from '../../domain/schema1/empty-layer.ts'
 import type { BlobHandle, PushRights, PushTarget, Repository } from '../repository.ts'
+import { bringBlob } from '../whole-blob.ts'
 
 /** Where content may come from, as the pusher sees it. */
 export type Source = Pick<Repository, 'manifest' | 'blob' | 'holders'>
@@ -101,14 +102,13 @@ export class ContentFromMembers {
   async #copy(digest: Digest, blob: BlobHandle): Promise<void> {
     const { target } = this.#parts
     await target.admit(blob.size)
-    const id = await target.begin(this.#image, algorithmOf(digest), undefined)
-    try {
-      await target.append(this.#image, id, 0, await blob.open(undefined))
-    } catch (error) {
-      await target.cancel(this.#image, id)
-      throw error
-    }
-    await target.finish(this.#image, id, digest)
+    await bringBlob(target, {
+      image: this.#image,
+      principal: undefined,
+      algorithm: algorithmOf(digest),
+      append: async (upload) => target.append(this.#image, upload, 0, await blob.open(undefined)),
+      digest: async () => digest,
+    })
   }
 }
 

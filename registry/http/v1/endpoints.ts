@@ -1,5 +1,6 @@
 import { RegistryError } from '../../domain/errors.ts'
 import type { RepositoryKey } from '../../domain/names.ts'
+import type { ImageName, Tag } from '../../domain/names.ts'
 import type { Action } from '../../domain/permissions.ts'
 import type { V1Repository } from '../../repositories/local/v1-repository.ts'
 import type { Context } from '../context.ts'
@@ -20,7 +21,7 @@ import {
   putRepositoryAuth,
   putRepositoryImages,
 } from './repositories.ts'
-import type { V1Kind } from './resource.ts'
+import type { V1Kind, V1Resource } from './resource.ts'
 import { answerSearch } from './search.ts'
 import { deleteTag, getRepositoryJson, getTag, getTagJson, getTags, putTag } from './tags.ts'
 import { checkLogin, registerUser } from './users.ts'
@@ -76,8 +77,7 @@ function ofName<kind extends NameKind>(row: {
     answer: async (ctx, untyped) => {
       const request = ofKind(untyped, row.kind)
       const key = keyOf(request)
-      const resource: { readonly image: NameCall['image']; readonly tag?: never } = request.resource as never
-      const { image, tag } = resource
+      const { image, tag } = namedIn(untyped.resource)
       const wish = { repository: key, image, action: row.needs, tag }
       const authorised = await authoriseName(ctx, request.services, wish)
       await row.handle(ctx, { ...request, ...authorised, repository: repositoryOf(request, key), image })
@@ -120,6 +120,12 @@ export const endpoints: readonly Endpoint[] = [
   ofName({ method: 'DELETE', kind: 'tag', needs: 'delete', handle: deleteTag }),
   ofName({ method: 'GET', kind: 'tag json', needs: 'read', handle: getTagJson }),
 ]
+
+/** The image name, and the tag when it is about one. */
+function namedIn(resource: V1Resource): { readonly image: ImageName; readonly tag: Tag | undefined } {
+  if (!('image' in resource)) throw new TypeError(`a ${resource.kind} is of no image name`)
+  return { image: resource.image, tag: 'tag' in resource ? resource.tag : undefined }
+}
 
 function ofKind<kind extends V1Kind>(request: V1Request, kind: kind): V1Request<kind> {
   if (request.resource.kind !== kind) throw new TypeError(`a row for ${kind} was given a ${request.resource.kind}`)

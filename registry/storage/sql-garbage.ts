@@ -94,6 +94,7 @@ export function sqlGarbage(db: MetadataDatabase, now: () => Date): Omit<Garbage,
 }
 
 const everything = sql``
+const openPushes = sql`(select * from v1_pushes where is_open = 1)`
 
 type QueuedManifest = Row & { readonly held: 0 | 1; readonly expected: 0 | 1 }
 
@@ -113,12 +114,11 @@ async function queuedManifests(
         exists (select 1 from tags t where t.image_id = q.image_id and t.digest = q.digest)
         or exists (select 1 from manifest_references r where r.image_id = q.image_id and r.digest = q.digest)
         or exists (select 1 from manifests s where s.image_id = q.image_id and s.digest = m.subject)
-        or exists (select 1 from v1_images v cross join v1_pushes p
+        or exists (select 1 from v1_images v cross join ${openPushes} p
           where v.image_id = q.image_id and v.digest = q.digest and p.repository = i.repository and p.id = v.id
-            and p.image = i.name and p.is_open = 1) as held,
-        exists (select 1 from v1_images v cross join v1_pushes p
-          where v.image_id = q.image_id and v.digest = q.digest and p.repository = i.repository and p.id = v.id
-            and p.is_open = 1) as expected
+            and p.image = i.name) as held,
+        exists (select 1 from v1_images v cross join ${openPushes} p
+          where v.image_id = q.image_id and v.digest = q.digest and p.repository = i.repository and p.id = v.id) as expected
       from manifest_reviews q
         join images i on i.id = q.image_id
         join manifests m on m.image_id = q.image_id and m.digest = q.digest
@@ -137,8 +137,8 @@ async function queuedLinks(
   const queued = sql<Row & { readonly held: 0 | 1 }>`select * from (
       select q.image_id, i.repository, i.name as image, q.digest, b.size, q.since,
         exists (select 1 from manifest_references r where r.image_id = q.image_id and r.digest = q.digest)
-        or exists (select 1 from v1_pushes p where p.layer is not null and p.layer = q.digest
-          and p.repository = i.repository and p.image = i.name and p.is_open = 1) as held
+        or exists (select 1 from ${openPushes} p where p.layer is not null and p.layer = q.digest
+          and p.repository = i.repository and p.image = i.name) as held
       from link_reviews q join images i on i.id = q.image_id join blobs b on b.digest = q.digest
       where q.since <= ${since.toISOString()} and i.repository <> ${deletedImages}
       order by q.since

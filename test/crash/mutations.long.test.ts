@@ -114,9 +114,11 @@ const seenByKills: readonly Broken[] = [
     only: ['push the checksum of a V1 image'],
     file: 'registry/storage/sql-v1-images.ts',
     find: `      db.transaction().execute(async (db) => {
-        await refuseOtherContent(`,
+        const at = now().toISOString()
+        const kept = await layerKeptInstead(`,
     replace: `      Promise.resolve().then(async () => {
-        await refuseOtherContent(`,
+        const at = now().toISOString()
+        const kept = await layerKeptInstead(`,
   },
   {
     without: 'an end of V1 pushes that nobody goes on with',
@@ -129,8 +131,8 @@ const seenByKills: readonly Broken[] = [
     without: 'a look at whether a V1 push holds an image',
     only: ['end a push of V1 images'],
     file: 'registry/storage/sql-garbage.ts',
-    find: 'and p.image = i.name and p.is_open = 1) as held\n      from manifest_reviews',
-    replace: 'and p.image = i.name and p.is_open = 2) as held\n      from manifest_reviews',
+    find: 'where is_open = 1',
+    replace: 'where is_open = 2',
   },
 ]
 

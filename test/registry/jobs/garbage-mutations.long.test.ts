@@ -44,8 +44,8 @@ const mutations: readonly (Mutation & { readonly without: string })[] = [
   {
     without: 'a look whether a manifest names the blob',
     file: garbage,
-    find: 'exists (select 1 from manifest_references r where r.image_id = q.image_id and r.digest = q.digest) as held',
-    replace: '0 as held',
+    find: 'exists (select 1 from manifest_references r where r.image_id = q.image_id and r.digest = q.digest)\n        or exists (select 1 from ${openPushes} p',
+    replace: '0\n        or exists (select 1 from ${openPushes} p',
   },
   {
     without: 'a look whether an index names the manifest',
@@ -98,7 +98,7 @@ const mutations: readonly (Mutation & { readonly without: string })[] = [
   {
     without: 'a tag that moves on leaving its manifest to review',
     file: 'registry/storage/sql-kept-manifests.ts',
-    find: 'if (before !== undefined && before !== digest) await reviewManifest(db, image_id, before, updated_at)',
+    find: 'await reviewManifest(db, image_id, before, updated_at)',
     replace: '',
   },
   {
@@ -122,14 +122,14 @@ const mutations: readonly (Mutation & { readonly without: string })[] = [
   {
     without: 'an open push by the V1 API holding its images',
     file: garbage,
-    find: 'and p.image = i.name and p.is_open = 1) as held\n      from manifest_reviews',
-    replace: 'and p.image = i.name and p.is_open = 2) as held\n      from manifest_reviews',
+    find: 'where is_open = 1',
+    replace: 'where is_open = 2',
   },
   {
     without: 'an open push by the V1 API holding its layers',
     file: garbage,
-    find: 'and p.image = i.name and p.is_open = 1) as held\n      from link_reviews',
-    replace: 'and p.image = i.name and p.is_open = 2) as held\n      from link_reviews',
+    find: 'p.layer = q.digest',
+    replace: 'p.layer is null',
   },
   {
     without: 'the end of a push by the V1 API leaving what it held to review',
@@ -140,13 +140,13 @@ const mutations: readonly (Mutation & { readonly without: string })[] = [
   {
     without: 'a layer that another one takes the place of being left to review',
     file: pushes,
-    find: 'p.layer <> ${digest}`, at)',
-    replace: 'p.layer is null`, at)',
+    find: 'p.layer <> ${digest}`, touched_at)',
+    replace: 'p.layer is null`, touched_at)',
   },
   {
     without: 'an image of the V1 API holding its parent',
     file: 'registry/storage/sql-v1-images.ts',
-    find: 'entries.push(row.digest)',
+    find: 'entries.push(found)',
     replace: '',
   },
 ]

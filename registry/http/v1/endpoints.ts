@@ -44,15 +44,18 @@ function open<kind extends V1Kind>(row: {
   return { ...row, answer: (ctx, request) => row.handle(ctx, ofKind(request, row.kind)) }
 }
 
-type ImageKind = Extract<V1Kind, `image ${string}` | 'layer access'>
-
-/** About an image by its id: which image name that is in is found by the handler. */
-function ofImage<kind extends ImageKind>(row: {
+/** What it needs is checked before `handle` is called. */
+interface Row<kind, call> {
   readonly method: Method
   readonly kind: kind
   readonly needs: Action
-  readonly handle: (ctx: Context, call: RepositoryCall<kind>) => Promise<void>
-}): Endpoint {
+  readonly handle: (ctx: Context, call: call) => Promise<void>
+}
+
+type ImageKind = Extract<V1Kind, `image ${string}` | 'layer access'>
+
+/** About an image by its id: which image name that is in is found by the handler. */
+function ofImage<kind extends ImageKind>(row: Row<kind, RepositoryCall<kind>>): Endpoint {
   return {
     ...row,
     answer: async (ctx, untyped) => {
@@ -66,12 +69,7 @@ function ofImage<kind extends ImageKind>(row: {
 
 type NameKind = Exclude<V1Kind, ImageKind | 'ping' | 'search' | 'users' | 'auth'>
 
-function ofName<kind extends NameKind>(row: {
-  readonly method: Method
-  readonly kind: kind
-  readonly needs: Action
-  readonly handle: (ctx: Context, call: NameCall<kind>) => Promise<void>
-}): Endpoint {
+function ofName<kind extends NameKind>(row: Row<kind, NameCall<kind>>): Endpoint {
   return {
     ...row,
     answer: async (ctx, untyped) => {
